@@ -31,15 +31,23 @@ class Spec:
     kind: str
     facts: dict[str, Json]
     arrays: dict[str, AnyArray]
+    parts: tuple[Spec, ...] = ()
 
     @property
     def nbytes(self) -> int:
         """Bytes that this part takes in a model file."""
-        return len(json.dumps(self.facts)) + sum(array.nbytes for array in self.arrays.values())
+        own = len(json.dumps(self.facts)) + sum(array.nbytes for array in self.arrays.values())
+        return own + sum(part.nbytes for part in self.parts)
 
 
 class Part:
     """Base of the fitted parts: `apply` maps rows to rows, `lookback` says how far back it looks."""
+
+    if TYPE_CHECKING:
+
+        @property
+        def n_features(self) -> int:
+            """Number of columns that go in; a field or a property of each part."""
 
     @property
     def lookback(self) -> int:
@@ -55,6 +63,16 @@ class Part:
     def uses_clock(self) -> bool:
         """Whether the values depend on the time of a row, not only on the order of rows."""
         return False
+
+    @property
+    def n_out(self) -> int:
+        """Number of columns that come out; `n_features` is the number that goes in."""
+        return self.n_features
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that this part takes in a model file."""
+        return self.to_spec().nbytes
 
     def apply(self, values: Floats, clock: Slots) -> Floats:
         """Map rows (n, d) at their slots to rows (n, d')."""
@@ -76,7 +94,7 @@ class Part:
         return Spec(type(self).__name__, facts, arrays)
 
     @classmethod
-    def from_spec(cls, facts: Mapping[str, Json], arrays: Mapping[str, AnyArray]) -> Self:
+    def from_spec(cls, facts: Mapping[str, Json], arrays: Mapping[str, AnyArray], parts: tuple[Part, ...] = ()) -> Self:
         """Build the part from data that may be damaged or hostile.
 
         Raises
@@ -84,6 +102,8 @@ class Part:
         BadModelFile
             If a field is missing, unknown, or of another type.
         """
+        if parts:
+            raise BadModelFile(f"{cls.__name__} holds no other parts.")
         given: dict[str, Any] = {**facts, **arrays}
         fields = {field.name: str(field.type) for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
         if set(given) != set(fields):

@@ -1,0 +1,1 @@
+from tsprune.detect.threshold import Threshold

@@ -1,0 +1,202 @@
+"""Local regression (loess) over equally spaced samples, exact and at a price that does not grow with the window.
+
+Away from the ends every fit uses the same tricube weights, so a plain smooth is one fixed filter, and a
+weighted one is five: the moments of the weights and of the weighted values.  Near the ends the window stands
+still and the weights change from row to row: a small matrix (`kernels.edges`), the same for both ends in a mirror.
+
+One plan smooths one series (stride 1) or the samples of each phase of a season (stride = period).
+
+Source
+------
+Cleveland, Cleveland, McRae & Terpenning (1990), STL, Journal of Official Statistics 6, 3-73; the constants and the
+treatment of ends, jumps and vanished weights are those of its NETLIB code, which statsmodels follows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tsprune.kernels.edges import Rows, line, tricube
+from tsprune.kernels.filters import BAND_TAPS, correlate
+
+if TYPE_CHECKING:
+    from tsprune.types import Floats, Ints, Mask, Matrix
+
+#: A transform leaves an error of about 1e-16 of the largest sum; local sums of weights below this share are computed one by one.
+WEAK = 1e-4
+
+
+@dataclass(frozen=True)
+class Group:
+    """Phases with equally many samples, and what their two ends need."""
+
+    phases: slice
+    n: int  # samples of each phase
+    left: Rows  # also the right end, in a mirror
+    right_rows: int
+    last: Rows | None  # the last sample, where jumps pass it by
+    last_window: int  # where the window of that fit begins
+
+
+class Loess:
+    """Smooth n samples per series by local constants or lines of `window` samples.
+
+    Parameters
+    ----------
+    n, window : int
+        Samples in each series, and in each fit (odd; beyond the ends of a short series it only flattens the weights).
+    degree : {0, 1}
+        Of the local polynomial.
+    jump : int
+        Fit every `jump`-th sample and join the fits by lines.
+    stride : int
+        Samples from one to the next of the same phase; n is at least twice that.
+    extend : bool
+        Also predict one sample before the first and after the last of each phase: n + 2 * stride values.
+    floor : float
+        Where robustness weights leave less than this share of a fit's plain weight, the window is doubled until they leave more;
+        at 0 a fit without any weight is the sample itself, as in the NETLIB code.
+    """
+
+    def __init__(self, n: int, window: int, degree: int, *, jump: int = 1, stride: int = 1, extend: bool = False, floor: float = 0.0):
+        self.n, self.window, self.degree, self.jump, self.stride, self.extend, self.floor = n, window, degree, jump, stride, extend, floor
+        self.half = window // 2
+        cycles, more = divmod(n, stride)
+        self.interior = window <= cycles
+        spans = [(slice(0, more), cycles + 1), (slice(more, stride), cycles)]
+        self.groups = [self._group(phases, k) for phases, k in spans if phases.start < phases.stop]
+        self.kernel = tricube(np.abs(np.arange(window) - self.half), np.array(float(self.half)))
+
+    def _group(self, phases: slice, n: int) -> Group:
+        """Plan the rows that the fixed filter does not reach: both halves of the window, or all of a short series."""
+        window = min(self.window, n)
+        rows = self.half if self.interior else (n + 1) // 2
+        beyond = max(0, (self.window - n) // 2)
+        left = Rows.leading(rows, window, self.degree, n, before=int(self.extend), beyond=beyond)
+        jump = min(self.jump, n - 1)
+        knot = (n - 1) // jump * jump
+        begin = min(max(knot - self.half, 0), n - window)
+        last = Rows(np.array([n - 1 - begin]), window, self.degree, n, beyond=beyond) if knot != n - 1 else None
+        return Group(phases, n, left, rows if self.interior else n // 2, last, begin)
+
+    def smooth(self, values: Matrix, weights: Matrix | None = None) -> Matrix:
+        """Smooth each series.
+
+        Parameters
+        ----------
+        values : ndarray, shape (n_series, n)
+        weights : ndarray, shape (n_series, n), optional
+            Robustness weights in [0, 1].
+
+        Returns
+        -------
+        ndarray, shape (n_series, n), or (n_series, n + 2 * stride) where `extend`
+        """
+        before = self.stride if self.extend else 0
+        out = np.empty((len(values), self.n + 2 * before))
+        body = out[:, before : before + self.n]
+        if self.interior:
+            reach = self.half * self.stride
+            body[:, reach : self.n - reach] = self._interior(values, weights)
+        self._fill_end(out, values, weights, mirrored=False)
+        self._fill_end(out[:, ::-1], values[:, ::-1], None if weights is None else weights[:, ::-1], mirrored=True)
+        if weights is not None:
+            self._replace_vanished(body, values, weights)
+        if self.jump > 1:
+            self._join(body, values, weights)
+        if self.extend and weights is not None:
+            _copy_where_nan(out[:, :before], body[:, :before])
+            _copy_where_nan(out[:, -before:], body[:, -before:])
+        return out
+
+    def _interior(self, values: Matrix, weights: Matrix | None) -> Matrix:
+        if weights is None:
+            return correlate(values, [self.kernel / self.kernel.sum()], self.stride)[0]
+        kernels = self.moment_kernels
+        wy = weights * values
+        sums = correlate(weights, kernels, self.stride) + correlate(wy, kernels[:2], self.stride)
+        if self.window > BAND_TAPS and self.floor < WEAK:
+            self._recompute_weak(sums, values, weights)
+        return line(0.0, sums, self._limit(self.n // self.stride), self.degree, self.floor * self.kernel.sum())
+
+    @cached_property
+    def moment_kernels(self) -> list[Floats]:
+        """The tricube weights times 1, u and u^2, u the distance in half windows."""
+        u = (np.arange(self.window) - self.half) / self.half
+        return [self.kernel, self.kernel * u, self.kernel * u * u]
+
+    def _recompute_weak(self, sums: list[Matrix], values: Matrix, weights: Matrix) -> None:
+        """Sum again, term by term, where the rounding of a transform would be felt."""
+        series, at = np.nonzero(sums[0] < WEAK * self.kernel.sum())
+        taps = np.arange(self.window) * self.stride
+        stack = np.array(self.moment_kernels)
+        for part in np.array_split(np.arange(len(at)), len(at) * self.window // 2**20 + 1):
+            rows, columns = series[part, None], at[part, None] + taps
+            w = weights[rows, columns]
+            exact = [*(w @ stack.T).T, *((w * values[rows, columns]) @ stack[:2].T).T]
+            for total, right in zip(sums, exact, strict=True):
+                total[series[part], at[part]] = right
+
+    def _fill_end(self, out: Matrix, values: Matrix, weights: Matrix | None, *, mirrored: bool) -> None:
+        for group in self.groups:
+            rows = int(self.extend) + (group.right_rows if mirrored else group.left.count - int(self.extend))
+            block = _rows_of(values, group.left.window, self.stride)[:, :, group.phases]
+            w = None if weights is None else _rows_of(weights, group.left.window, self.stride)[:, :, group.phases]
+            fitted = group.left.fit(block, w, self.floor)[:, :rows]
+            out[:, : rows * self.stride].reshape(len(out), rows, self.stride)[:, :, group.phases] = fitted
+
+    def _replace_vanished(self, body: Matrix, values: Matrix, weights: Matrix) -> None:
+        vanished = np.isnan(body)
+        if not vanished.any():
+            return
+        body[vanished] = (values if self.floor == 0.0 else self._widened(values, weights))[vanished]
+
+    def _widened(self, values: Matrix, weights: Matrix) -> Matrix:
+        """Fits over twice the window, which widen in turn; over everything at last, and without weights where none are left."""
+        if self.window >= self.n // self.stride:
+            return Loess(self.n, self.window, self.degree, stride=self.stride).smooth(values)
+        return Loess(self.n, 2 * self.window + 1, self.degree, stride=self.stride, floor=self.floor).smooth(values, weights)
+
+    def _join(self, body: Matrix, values: Matrix, weights: Matrix | None) -> None:
+        """Keep the fits at every `jump`-th sample and at the last one, and draw lines between them."""
+        for group in self.groups:
+            rows = _samples_of(self.n, self.stride, group)
+            fits, jump = body[:, rows], min(self.jump, group.n - 1)
+            if group.last is not None:
+                window = rows[group.last_window : group.last_window + group.last.window]
+                last = group.last.fit(values[:, window], None if weights is None else weights[:, window], self.floor)[:, 0]
+                if self.floor == 0.0:
+                    _copy_where_nan(last, values[:, rows[-1]])
+                fits[:, -1] = np.where(np.isnan(last), fits[:, -1], last)
+            row = np.arange(group.n)
+            start = row // jump * jump
+            end = np.minimum(start + jump, group.n - 1)
+            share = (row - start) / np.maximum(end - start, 1)
+            body[:, rows] = fits[:, start] + (fits[:, end] - fits[:, start]) * share[:, None]
+
+    def _limit(self, n: int) -> float:
+        """The spread of the weights, in half windows, below which a local line is a local constant."""
+        return 0.001 * (n - 1) / self.half
+
+
+def _rows_of(values: Matrix, rows: int, stride: int) -> Matrix:
+    """The first rows of each phase, shape (n_series, rows, stride); zeros where the last row is not full."""
+    if rows * stride > values.shape[1]:
+        padded = np.zeros((len(values), rows * stride))
+        padded[:, : values.shape[1]] = values
+        values = padded
+    return values[:, : rows * stride].reshape(len(values), rows, stride)
+
+
+def _samples_of(n: int, stride: int, group: Group) -> Ints:
+    """Positions of the samples of each phase of a group, shape (samples, phases)."""
+    return np.arange(group.n)[:, None] * stride + np.arange(stride)[group.phases]
+
+
+def _copy_where_nan(target: Matrix, source: Matrix) -> None:
+    missing: Mask = np.isnan(target)
+    target[missing] = source[missing]

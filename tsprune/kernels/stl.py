@@ -1,0 +1,157 @@
+"""Seasonal-trend decomposition by loess (STL), exact, for one series or many of one length.
+
+Source
+------
+Cleveland, Cleveland, McRae & Terpenning (1990), STL: A Seasonal-Trend Decomposition Procedure Based on Loess,
+Journal of Official Statistics 6, 3-73.  Results are those of statsmodels' STL, to rounding.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from tsprune.kernels.filters import correlate
+from tsprune.kernels.loess import Loess
+
+if TYPE_CHECKING:
+    from tsprune.types import Floats, Matrix
+
+#: Samples that are decomposed together: what one core's cache holds.
+TOGETHER = 1 << 16
+#: With `widen`: the share of its plain weight that a local fit needs.
+WIDEN_BELOW = 0.01
+#: Residuals whose median is below this share of the values are rounding: nothing to be robust against.
+ROUNDING = 1e-14
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Windows in samples (seasonal: in cycles), degrees 0 or 1, loop counts; the names are those of statsmodels."""
+
+    period: int
+    seasonal: int
+    trend: int
+    low_pass: int
+    seasonal_deg: int = 1
+    trend_deg: int = 1
+    low_pass_deg: int = 1
+    seasonal_jump: int = 1
+    trend_jump: int = 1
+    low_pass_jump: int = 1
+    inner_iter: int = 5
+    outer_iter: int = 0
+    widen: bool = False  # where all robustness weights of a fit vanish: widen its window, or return the sample
+
+
+class Parts(NamedTuple):
+    """The parts of a decomposition and the robustness weights, each of the shape of the values."""
+
+    trend: Floats
+    seasonal: Floats
+    weights: Floats
+
+
+def default_trend(period: int, seasonal: int) -> int:
+    """Return the smallest odd trend window that keeps trend and season apart, by the rule of the paper (section 4.4).
+
+    >>> from tsprune.kernels.stl import default_trend
+    >>> default_trend(12, 7)
+    23
+    """
+    return math.ceil(1.5 * period / (1.0 - 1.5 / seasonal)) // 2 * 2 + 1
+
+
+def stl(values: Floats, settings: Settings) -> Parts:
+    """Decompose finite series.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,) or (n, d)
+        Finite; n is at least two periods.
+    settings : Settings
+
+    Returns
+    -------
+    Parts
+        `values - trend - seasonal` is the residual.
+    """
+    columns = values.reshape(len(values), -1)
+    out = Parts(*(np.empty_like(columns) for _ in Parts._fields))
+    step = max(1, TOGETHER // len(columns))
+    plan = Plan(len(columns), settings)
+    for j in range(0, columns.shape[1], step):
+        rows = np.ascontiguousarray(columns[:, j : j + step].T)
+        for target, part in zip(out, plan.decompose(rows), strict=True):
+            target[:, j : j + step] = part.T
+    return Parts(*(part.reshape(values.shape) for part in out))
+
+
+class Plan:
+    """The smoothers of one length and setting, built once for many series."""
+
+    def __init__(self, n: int, settings: Settings):
+        self.n, self.settings = n, settings
+        s = settings
+        floor = WIDEN_BELOW if s.widen else 0.0
+        self.seasonal = Loess(n, s.seasonal, s.seasonal_deg, jump=s.seasonal_jump, stride=s.period, extend=True, floor=floor)
+        self.trend = Loess(n, s.trend, s.trend_deg, jump=s.trend_jump, floor=floor)
+        self.low_pass = Loess(n, s.low_pass, s.low_pass_deg, jump=s.low_pass_jump)
+
+    def decompose(self, values: Matrix) -> Parts:
+        """Decompose the rows of an array of shape (n_series, n)."""
+        level = values.mean(axis=1, keepdims=True)  # fits reproduce constants: take it away for the sake of rounding
+        y = values - level
+        trend, seasonal = np.zeros_like(y), np.zeros_like(y)
+        weights = None
+        for outer in range(self.settings.outer_iter + 1):
+            if outer:
+                weights = robustness(y - trend - seasonal, ROUNDING * np.abs(values).max(axis=1, keepdims=True))
+            for _ in range(self.settings.inner_iter):
+                cycles = self.seasonal.smooth(y - trend, weights)
+                seasonal = cycles[:, self.settings.period : -self.settings.period] - self._low(cycles)
+                trend = self.trend.smooth(y - seasonal, weights)
+        return Parts(trend + level, seasonal, np.ones_like(y) if weights is None else weights)
+
+    def _low(self, cycles: Matrix) -> Matrix:
+        """Moving averages over a period, a period and 3 samples, then loess: all that is slow in the seasonal part."""
+        low, p = self.low_pass, self.settings.period
+        if not low.interior or low.jump > 1:
+            return low.smooth(_moving_averages(cycles, p))
+        out = np.empty((len(cycles), self.n))
+        out[:, low.half : self.n - low.half] = correlate(cycles, [self._low_kernel])[0]
+        reach = low.window + 2 * p
+        for ends, target in ((cycles, out), (cycles[:, ::-1], out[:, ::-1])):
+            block = _moving_averages(ends[:, :reach], p)
+            target[:, : low.half] = low.groups[0].left.fit(block[:, :, None], None, 0.0)[:, :, 0]
+        return out
+
+    @cached_property
+    def _low_kernel(self) -> Floats:
+        p = self.settings.period
+        boxes = np.convolve(np.convolve(np.ones(p), np.ones(p)), np.ones(3)) / (3.0 * p * p)
+        return np.convolve(boxes, self.low_pass.kernel / self.low_pass.kernel.sum())
+
+
+def robustness(residual: Matrix, rounding: Matrix) -> Matrix:
+    """Bisquare weights of each row's residuals: 1 near zero, 0 beyond six medians of their size."""
+    size = np.abs(residual)
+    n = size.shape[1]
+    middle = np.partition(size, [n - n // 2 - 1, n // 2], axis=1)
+    reach = 3.0 * (middle[:, n // 2] + middle[:, n - n // 2 - 1])[:, None]
+    known = reach > 6.0 * rounding
+    share = size / np.where(known, reach, 1.0)
+    weights = np.where(share <= 0.001, 1.0, np.where(share <= 0.999, (1.0 - share**2) ** 2, 0.0))
+    return np.where(known, weights, 1.0)
+
+
+def _moving_averages(x: Matrix, period: int) -> Matrix:
+    """Means over a period, a period and 3 samples, one after the other: 2 * period samples fewer."""
+    for width in (period, period, 3):
+        total = np.cumsum(np.concatenate([np.zeros((len(x), 1)), x], axis=1), axis=1)
+        x = (total[:, width:] - total[:, :-width]) / width
+    return x

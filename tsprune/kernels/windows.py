@@ -1,0 +1,124 @@
+"""Statistics of trailing windows, one row at a time.
+
+Every value depends on the numbers of its own window alone, and its terms are summed in one fixed order
+(oldest first): one batch, any chunks and row by row give the same bits.  So there is no cumulative
+sum, no pairwise summation and no BLAS here.  A window with a missing value has no statistics: the caller
+sees to that, the functions below need not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from tsprune.types import Floats
+
+Statistic = Callable[["Floats"], "Floats"]
+
+
+def summed(windows: Floats) -> Floats:
+    """Sum of each window, shape (n, length) -> (n,): taps added one after the other."""
+    total = windows[:, 0].copy()
+    for tap in range(1, windows.shape[1]):
+        total += windows[:, tap]
+    return total
+
+
+def mean(windows: Floats) -> Floats:
+    """Mean of each window."""
+    return summed(windows) / windows.shape[1]
+
+
+def std(windows: Floats) -> Floats:
+    """Standard deviation of each window, about its mean (two passes: exact on a large level)."""
+    middle = mean(windows)
+    total = np.zeros(len(windows))
+    for tap in range(windows.shape[1]):
+        total += (windows[:, tap] - middle) ** 2
+    return np.sqrt(total / windows.shape[1])
+
+
+def minimum(windows: Floats) -> Floats:
+    """Smallest value of each window."""
+    return windows.min(axis=1)
+
+
+def maximum(windows: Floats) -> Floats:
+    """Largest value of each window."""
+    return windows.max(axis=1)
+
+
+def spread(windows: Floats) -> Floats:
+    """Largest minus smallest value of each window."""
+    return windows.max(axis=1) - windows.min(axis=1)
+
+
+def median(windows: Floats) -> Floats:
+    """Median of each window."""
+    length = windows.shape[1]
+    ranked = np.sort(windows, axis=1)
+    return 0.5 * ranked[:, (length - 1) // 2] + 0.5 * ranked[:, length // 2]
+
+
+def deviation(windows: Floats) -> Floats:
+    """Last value minus the mean of its window."""
+    return windows[:, -1] - mean(windows)
+
+
+def roughness(windows: Floats) -> Floats:
+    """Mean absolute step within each window; 0 for a window of one."""
+    return mean(np.abs(np.diff(windows, axis=1))) if windows.shape[1] > 1 else np.zeros(len(windows))
+
+
+def slope(windows: Floats) -> Floats:
+    """Mean step from the first to the last value of each window, per slot; 0 for a window of one."""
+    return (windows[:, -1] - windows[:, 0]) / max(1, windows.shape[1] - 1)
+
+
+def value(windows: Floats) -> Floats:
+    """The row's own value."""
+    return windows[:, -1].copy()
+
+
+def step(windows: Floats) -> Floats:
+    """Absolute step from the row before; 0 for a window of one."""
+    return np.abs(windows[:, -1] - windows[:, -2]) if windows.shape[1] > 1 else np.zeros(len(windows))
+
+
+def normalised(windows: Floats, floor: float) -> Floats:
+    """Each window minus its mean, divided by its standard deviation (or by `floor` where that is larger)."""
+    return (windows - mean(windows)[:, None]) / np.maximum(std(windows), floor)[:, None]
+
+
+def nan_median(rows: Floats, axis: int = 1) -> Floats:
+    """Median along one axis over the values that are there; NaN where none is.  Order statistics only: no rounding.
+
+    >>> import numpy as np
+    >>> from tsprune.kernels.windows import nan_median
+    >>> nan_median(np.array([[1.0, np.nan, 3.0], [np.nan, np.nan, np.nan]]))
+    array([ 2., nan])
+    """
+    ranked = np.sort(np.moveaxis(rows, axis, -1), axis=-1)
+    count = (~np.isnan(ranked)).sum(axis=-1)
+    low = np.take_along_axis(ranked, np.maximum((count - 1) // 2, 0)[..., None], axis=-1)[..., 0]
+    high = np.take_along_axis(ranked, np.minimum(count // 2, rows.shape[axis] - 1)[..., None], axis=-1)[..., 0]
+    return np.where(count > 0, 0.5 * low + 0.5 * high, np.nan)
+
+
+#: Name -> statistic of one window.  A new one is one function and one line.
+STATISTICS: dict[str, Statistic] = {
+    "deviation": deviation,
+    "max": maximum,
+    "mean": mean,
+    "median": median,
+    "min": minimum,
+    "range": spread,
+    "roughness": roughness,
+    "slope": slope,
+    "std": std,
+    "step": step,
+    "value": value,
+}

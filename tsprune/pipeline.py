@@ -1,0 +1,277 @@
+"""A pipeline learns from a history and scores rows; frozen, it is a model."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils.validation import check_is_fitted
+
+from tsprune.detect import Threshold, fit_detector
+from tsprune.errors import BadParameter, BadSeries, NotPrunable
+from tsprune.model import Model
+from tsprune.prune import Pruned
+from tsprune.series.stage import Stage, lookback_time
+from tsprune.series.table import Table, read_table
+
+if TYPE_CHECKING:
+    from tsprune.model.level import Level
+    from tsprune.model.part import Part
+    from tsprune.report import Report
+    from tsprune.types import Floats
+
+
+class Pipeline(BaseEstimator):
+    """Signal stages, feature stages, a detector, and where it likes a threshold.
+
+    Parameters
+    ----------
+    steps : list
+        Stages in order, each as it is or as (name, stage).  After them one detector: a scikit-learn or PyOD isolation
+        forest, one-class SVM or LOF (fitted or not: it is cloned), "iforest", "ocsvm", "lof", any other PyOD detector, or `Pruned`.
+        Last, if the default of 0.5 % of the training rows does not suit, a `Threshold`.
+
+    Attributes
+    ----------
+    named_stages_ : dict
+        The fitted steps by name.
+    lookback_ : int
+        Slots of context before a row that its score depends on; `lookback_time_` is the same as a time.
+    min_lookback_ : int
+        Rows at the start of a record that cannot be scored.
+    threshold_ : float
+        A score above it is an alarm.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> import tsprune as tsp
+    >>> hours = pd.date_range("2026-01-05", periods=24 * 28, freq="h")
+    >>> load = pd.Series(10 + np.sin(np.arange(24 * 28) * 2 * np.pi / 24), index=hours, name="load")
+    >>> pipeline = tsp.Pipeline([tsp.Deseason(), tsp.Windows(6), tsp.Pruned("iforest", keep=0.25, guard=None, random_state=0)])
+    >>> scores = pipeline.fit(load).anomaly_score(load)
+    >>> scores.index.equals(load.index), int(scores.isna().sum())
+    (True, 5)
+    """
+
+    def __init__(self, steps: list[Any]):
+        self.steps = steps
+
+    # -- learning ---------------------------------------------------------------------------------------------------
+
+    def fit(self, history: Any, y: Any = None) -> Self:
+        """Learn from a history: a Series or DataFrame in time order, or an array; `y` is not needed and not used.
+
+        Raises
+        ------
+        BadParameter, BadSeries
+            If a step is not one of those above, or the history is of no use.
+        """
+        stages, (name, detector), threshold = self._sorted_steps()
+        table = read_table(history, name="history")
+        self.clock_, self.columns_in_, self.history_ = table.clock, table.columns, history
+        self.named_stages_: dict[str, Any] = {}
+        self.fit_seconds_: dict[str, float] = {}
+        parts = []
+        for stage_name, stage in stages:
+            table = self._fit_stage(stage_name, stage, table)
+            parts.append(self.named_stages_[stage_name].part_)
+        complete = ~np.isnan(table.values).any(axis=1)
+        if complete.sum() < 2:
+            raise BadSeries(f"{int(complete.sum())} of {len(table)} training rows are complete behind {list(self.named_stages_)}; a detector needs 2.")
+        start = time.perf_counter()
+        fitted = fit_detector(detector, table.values[complete], table.columns)
+        self.fit_seconds_[name] = time.perf_counter() - start
+        self.named_stages_[name] = fitted
+        self._set_model(tuple(parts), fitted, threshold, table)
+        return self
+
+    def _fit_stage(self, name: str, stage: Stage, table: Table) -> Table:
+        start = time.perf_counter()
+        fitted = clone(stage).learn(table)
+        self.fit_seconds_[name] = time.perf_counter() - start
+        self.named_stages_[name] = fitted
+        return table.with_values(fitted.part_.apply(table.values, table.slots), fitted.names(table.columns))
+
+    def _set_model(self, parts: tuple[Part, ...], fitted: Any, threshold: tuple[str, Threshold], table: Table) -> None:
+        name, learner = threshold
+        start = time.perf_counter()
+        complete = ~np.isnan(table.values).any(axis=1)
+        scores = np.full(len(table), np.nan)
+        scores[complete] = fitted.part_.anomaly_score(table.values[complete])
+        learned = clone(learner).fit(scores, clock=self.clock_)
+        self.fit_seconds_[name] = time.perf_counter() - start
+        self.named_stages_[name] = learned
+        self.features_ = table.columns
+        self.model_ = Model(self.clock_, self.columns_in_, parts, fitted.part_, learned.part_)
+        self.lookback_, self.min_lookback_ = self.model_.lookback, self.model_.min_lookback
+        self.lookback_time_ = lookback_time(self.clock_, self.lookback_)
+        self.threshold_ = self.model_.threshold
+
+    # -- scoring ----------------------------------------------------------------------------------------------------
+
+    def anomaly_score(self, rows: Any, context: Any = None) -> Any:
+        """Score every row; higher = more anomalous; NaN where a row, or a row its features need, is missing.
+
+        Parameters
+        ----------
+        rows : Series, DataFrame or array
+            With the columns of the history.
+        context : the same kind, optional
+            Rows before the first one, so that it has its lookback.  Without, slots before the first row count as missing.
+
+        Returns
+        -------
+        Series on the index of `rows`, or an array for arrays.
+        """
+        check_is_fitted(self, "model_")
+        table = self._read(_joined(context, rows) if context is not None else rows)
+        scores = self.model_.anomaly_score(table.values, table.time)
+        if context is None:
+            return table.scores(scores)
+        n = len(rows)
+        return self._read(rows).scores(scores[len(scores) - n :])
+
+    def detect(self, rows: Any, context: Any = None) -> Any:
+        """Whether each row is an alarm: its score is above `threshold_`."""
+        scores = self.anomaly_score(rows, context)
+        alarms = self.model_.level.exceeded(np.asarray(scores))
+        return pd.Series(alarms, index=scores.index, name="alarm") if isinstance(scores, pd.Series) else alarms
+
+    def predict(self, rows: Any) -> Any:
+        """scikit-learn's labels: -1 for an anomaly, +1 for a normal row."""
+        return np.where(np.asarray(self.detect(rows)), -1, 1)
+
+    def freeze(self) -> Model:
+        """The model: numpy arrays only, to be saved and scheduled.
+
+        Raises
+        ------
+        NotPrunable
+            If a stage is not causal, or the detector has no form of ours.
+        """
+        check_is_fitted(self, "model_")
+        for name, stage in self.named_stages_.items():
+            if isinstance(stage, Stage) and not stage.causal:
+                raise NotPrunable(f"stage {name!r} looks into the future (causal = False): it is for analysis, and no job can run it. Leave it out.")
+        self.model_.detector.to_spec()  # an opaque detector refuses here
+        return self.model_
+
+    def report(
+        self,
+        rows: Any,
+        labels: Any = None,
+        *,
+        metrics: tuple[str, ...] = ("vus_pr", "auc_pr", "event_f1"),
+        n_boot: int = 200,
+        random_state: int = 0,
+        context: Any = None,
+    ) -> Report:
+        """What each stage does to detection quality, size and latency.
+
+        Every stage is taken out in turn, what stands behind it is refitted on the history, and the metrics are compared
+        on the same rows.
+
+        Parameters
+        ----------
+        rows : Series, DataFrame or array
+            Rows to judge on, not those of the history.
+        labels : array-like of 0/1, optional
+            One per row.
+        metrics : tuple of str
+            Names of `tsprune.metrics.evaluate_all`.
+        n_boot : int
+            Resamples of the paired block bootstrap behind each interval.
+        random_state : int
+        context : optional
+            Rows before `rows`; the history where it ends before they begin.
+        """
+        from tsprune.report import make_report
+
+        check_is_fitted(self, "model_")
+        return make_report(self, rows, labels, metrics=metrics, n_boot=n_boot, random_state=random_state, context=context)
+
+    def _read(self, rows: Any) -> Table:
+        table = read_table(rows, clock=self.clock_, name="rows")
+        if len(table.columns) != len(self.columns_in_):
+            raise BadSeries(f"rows has {len(table.columns)} columns, and the history had {len(self.columns_in_)}: {', '.join(self.columns_in_)}.")
+        if isinstance(rows, pd.DataFrame) and table.columns != self.columns_in_:
+            raise BadSeries(f"the columns are {list(table.columns)}, and the history had {list(self.columns_in_)}. Give them in that order.")
+        return table
+
+    # -- steps and parameters ---------------------------------------------------------------------------------------
+
+    def named_steps(self) -> list[tuple[str, Any]]:
+        """The steps with their names: given, or the class in lower case."""
+        if not isinstance(self.steps, list | tuple) or not self.steps:
+            raise BadParameter(f"steps is {self.steps!r}; it is a list of stages that ends with a detector.")
+        named: list[tuple[str, Any]] = []
+        for step in self.steps:
+            pair = isinstance(step, tuple) and len(step) == 2 and isinstance(step[0], str)
+            name, stage = step if pair else (step if isinstance(step, str) else type(step).__name__.lower(), step)
+            taken = sum(other == name or other.rpartition("-")[0] == name for other, _ in named)
+            if pair and taken:
+                raise BadParameter(f"the step name {name!r} stands twice; give each step its own.")
+            named.append((f"{name}-{taken + 1}" if taken else name, stage))
+        return named
+
+    def _sorted_steps(self) -> tuple[list[tuple[str, Stage]], tuple[str, Any], tuple[str, Threshold]]:
+        named = self.named_steps()
+        threshold = named.pop() if isinstance(named[-1][1], Threshold) else ("threshold", Threshold())
+        if not named or isinstance(named[-1][1], Stage):
+            raise BadParameter("steps ends without a detector; put one last, such as 'iforest' or Pruned('lof').")
+        detector = named.pop()
+        for name, stage in named:
+            if not isinstance(stage, Stage):
+                raise BadParameter(f"step {name!r} is {stage!r}; before the detector come stages such as Deseason() or Windows().")
+        return named, detector, threshold
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Parameters of the pipeline and, by `name__parameter`, of its steps."""
+        params: dict[str, Any] = {"steps": self.steps}
+        if deep:
+            for name, stage in self.named_steps():
+                params[name] = stage
+                if hasattr(stage, "get_params"):
+                    params |= {f"{name}__{key}": value for key, value in stage.get_params(deep=True).items()}
+        return params
+
+    def set_params(self, **params: Any) -> Self:
+        """Set `steps`, a step by its name, or a parameter of a step by `name__parameter`."""
+        if "steps" in params:
+            self.steps = params.pop("steps")
+        names = [name for name, _ in self.named_steps()]
+        for key, value in params.items():
+            name, _, parameter = key.partition("__")
+            if name not in names:
+                raise BadParameter(f"{key!r} is no parameter; the steps are {', '.join(names)}.")
+            if parameter:
+                dict(self.named_steps())[name].set_params(**{parameter: value})
+            else:
+                self._replace_step(names.index(name), value)
+        return self
+
+    def _replace_step(self, at: int, value: Any) -> None:
+        old = self.steps[at]
+        steps = list(self.steps)
+        steps[at] = (old[0], value) if isinstance(old, tuple) else value
+        self.steps = steps
+
+    def without(self, name: str) -> Pipeline:
+        """A new, unfitted pipeline without one stage; a `Pruned` detector gives way to the detector it prunes."""
+        steps = []
+        for other, stage in self.named_steps():
+            if other != name:
+                steps.append((other, stage))
+            elif isinstance(stage, Pruned):
+                steps.append((other, stage.detector))
+        return Pipeline([(other, stage if isinstance(stage, str) else clone(stage, safe=False)) for other, stage in steps])
+
+
+def _joined(context: Any, rows: Any) -> Any:
+    if isinstance(rows, pd.Series | pd.DataFrame):
+        return pd.concat([context, rows])
+    return np.concatenate([np.asarray(context), np.asarray(rows)])

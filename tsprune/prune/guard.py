@@ -1,0 +1,49 @@
+"""What refuses a cut or a stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tsprune.params import check_choice, check_number, check_share
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Accept a cut only when it is faithful with confidence, and a stage only when it costs no quality.
+
+    Parameters
+    ----------
+    fidelity : float
+        The lower confidence bound of the agreement between the scores before and after a cut, on held-back rows, must
+        reach this.  Spearman's rank correlation for forests and one-class SVMs; overlap of the top scores for LOF.
+        Measured on 112 prunings of forests: at 0.99 the mean loss in AUC-PR was 0.003, the worst twentieth 0.010; at 0.95
+        the worst twentieth was 0.095.
+    confidence : float
+        Of the bound, in (0, 1]; by bootstrap over the held-back rows.
+    quality_loss : float
+        The largest loss of a metric that a stage or a cut may cost, where labels are given.
+    on_fail : "keep" or "raise"
+        Go on with what was there before, or raise OverPruned.
+
+    Examples
+    --------
+    >>> from tsprune.prune import Guard
+    >>> Guard(fidelity=0.98).accepts(0.985)
+    True
+    """
+
+    fidelity: float = 0.99
+    confidence: float = 0.95
+    quality_loss: float = 0.01
+    on_fail: Literal["keep", "raise"] = "keep"
+
+    def __post_init__(self) -> None:
+        check_number(fidelity=self.fidelity, low=-1.0, high=1.0)
+        check_share(confidence=self.confidence, way_out="For 95 %, give 0.95.")
+        check_number(quality_loss=self.quality_loss, low=0.0, high=1.0)
+        check_choice(("keep", "raise"), on_fail=self.on_fail)
+
+    def accepts(self, bound: float) -> bool:
+        """Whether a cut with this lower bound of its fidelity may stay."""
+        return bound >= self.fidelity

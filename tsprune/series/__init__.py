@@ -1,0 +1,1 @@
+"""Where pandas meets numpy: reading, regularising, splitting, shipping and injecting series."""

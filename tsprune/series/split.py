@@ -1,0 +1,55 @@
+"""Past to learn from, the rest to judge by: a split in time, never at random."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from tsprune.errors import BadParameter, BadSeries
+from tsprune.params import check_share
+
+#: Share of the rows that is learned from where nothing is said.
+DEFAULT_TRAIN = 0.5
+
+
+def split_at(frame: pd.DataFrame, train: float | str = DEFAULT_TRAIN) -> int:
+    """Number of rows that belong to the past.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        In time order.
+    train : float or str
+        Share of the rows, in (0, 1); or a time, such as "2026-03-01": the rows before it.
+
+    >>> import pandas as pd
+    >>> from tsprune.series.split import split_at
+    >>> split_at(pd.DataFrame({"x": range(10)}), 0.35)
+    3
+    """
+    if isinstance(train, str):
+        try:
+            train = float(train)
+        except ValueError:
+            return _rows_before(frame, train)
+    n = int(check_share(train=train, way_out="To learn from the first third, give 0.33.") * len(frame))
+    if not 0 < n < len(frame):
+        raise BadSeries(f"train={train:g} of {len(frame)} rows leaves {n} to learn from and {len(frame) - n} to judge by; both need at least one.")
+    return n
+
+
+def _rows_before(frame: pd.DataFrame, moment: str) -> int:
+    index: Any = frame.index
+    if not isinstance(index, pd.DatetimeIndex):
+        raise BadParameter(f"train is {moment!r}, a time, but the rows have no times. Give the share of rows, such as 0.35.")
+    try:
+        stamp = pd.Timestamp(moment)
+    except ValueError as error:
+        raise BadParameter(f"train is {moment!r}; it is a share in (0, 1) or a time such as '2026-03-01'.") from error
+    if index.tz is not None and stamp.tz is None:
+        stamp = stamp.tz_localize(index.tz)
+    n = int((index < stamp).sum())
+    if not 0 < n < len(frame):
+        raise BadSeries(f"train={moment} leaves {n} rows to learn from and {len(frame) - n} to judge by; the rows go from {index[0]} to {index[-1]}.")
+    return n

@@ -1,0 +1,9 @@
+"""Take away what is not news: season, trend, noise.
+
+A signal stage maps a regular series to a series on the same index, causally once it is fitted.
+"""
+
+from tsprune.signal.denoise import Denoise
+from tsprune.signal.trend import Detrend
+
+__all__ = ["Denoise", "Detrend"]
