@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 #: Share of the training rows above the threshold where nothing is said.  Never a tenth of them.
 DEFAULT_RATE = 0.005
 
+#: Share of the rows that are above a threshold at the most, whatever the budget: all rows together are one alarm, too.
+LARGEST_RATE = 0.2
+
 
 class Threshold(BaseEstimator):
     """Set the threshold so that the training scores would have spent a given budget of alarms.
@@ -88,7 +91,7 @@ def _above_share(scores: Floats, rate: float) -> float:
 
 
 def _within_budget(scores: Floats, budget: float) -> float:
-    """The lowest training score such that every threshold from there up raises at most `budget` alarms.
+    """The lowest training score such that every threshold from there up raises at most `budget` alarms on a fifth of the rows.
 
     Rows are switched on from the highest score down.  A row begins an alarm, joins one, or makes one of two.
     """
@@ -99,5 +102,5 @@ def _within_budget(scores: Floats, budget: float) -> float:
     alarms = np.cumsum(1 - neighbours_on)
     ranked = scores[order]
     whole = np.append(ranked[1:] < ranked[:-1], True)  # the last of each group of ties
-    over = np.flatnonzero(whole & (alarms > budget))
-    return float(ranked[over[0]]) if len(over) else float(np.nextafter(ranked[-1], -np.inf))
+    over = np.flatnonzero(whole & ((alarms > budget) | (np.arange(1, len(ranked) + 1) > LARGEST_RATE * len(ranked))))
+    return float(ranked[over[0]])  # with all rows on, the share is exceeded: there is always one

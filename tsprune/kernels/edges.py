@@ -35,7 +35,7 @@ def tricube(distance: Floats, reach: Floats) -> Floats:
     return np.where(distance <= 0.001 * reach, 1.0, np.where(distance <= 0.999 * reach, weights, 0.0))
 
 
-def line(at: Floats | float, sums: Sequence[Floats], limit: float, degree: int, floor: Floats | float = 0.0) -> Floats:
+def line(at: Floats | float, sums: Sequence[Floats] | Floats, limit: Floats | float, degree: int, floor: Floats | float = 0.0) -> Floats:
     """Evaluate weighted local constants or lines from their moments.
 
     Parameters
@@ -44,7 +44,7 @@ def line(at: Floats | float, sums: Sequence[Floats], limit: float, degree: int, 
         Where to evaluate, in the unit u of the moments.
     sums : five ndarrays of one shape
         Sums of w, w u, w u^2, w y and w y u over the window of each fit.
-    limit : float
+    limit : float or ndarray
         Spread of u under w (its standard deviation) up to which the slope is taken as 0.
     degree : {0, 1}
     floor : float or ndarray
@@ -116,12 +116,14 @@ class Rows:
     def _at(self) -> Floats:
         return self.at / self.window - 0.5
 
-    def _moments(self, w: Matrix, wy: Matrix) -> list[Matrix]:
+    def _moments(self, w: Matrix, wy: Matrix) -> Floats:
+        """The five sums that `line` takes, shape (5, count, columns)."""
         u = self.scaled[:, None]
-        return np.split(self._weigh(np.concatenate([w, w * u, w * u * u, wy, wy * u], axis=1)), 5, axis=1)
+        columns = np.concatenate([w, w * u, w * u * u, wy, wy * u], axis=1)
+        return self._weigh(columns).reshape(self.count, 5, -1).swapaxes(0, 1)
 
     @cached_property
-    def _plain_sums(self) -> list[Matrix]:
+    def _plain_sums(self) -> Floats:
         ones = np.ones((self.window, 1))
         return self._moments(ones, ones)
 
@@ -136,11 +138,11 @@ class Rows:
         return (1.0 - lean * mean) / s0, lean / s0
 
     def _plain(self, y: Matrix) -> Matrix:
-        level, slope = self._tilt
         if self._weights is not None:
             return self._fitted @ y
-        t0, t1 = np.split(self._weigh(np.concatenate([y, y * self.scaled[:, None]], axis=1)), 2, axis=1)
-        return level * t0 + slope * t1
+        level, slope = self._tilt
+        sums = self._weigh(np.concatenate([y, y * self.scaled[:, None]], axis=1))
+        return level * sums[:, : y.shape[1]] + slope * sums[:, y.shape[1] :]
 
     @cached_property
     def _weights(self) -> Matrix | None:

@@ -12,14 +12,16 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from tsprune.types import Floats, Matrix
 
 #: Longest kernels that pay off as shifted additions, and as a banded matrix (measured on two x86 machines).
-FEW_TAPS, BAND_TAPS = 9, 160
-#: Points of one batch of transforms: 256 kB of doubles, which a second-level cache holds.
-BATCH = 1 << 15
+FEW_TAPS, BAND_TAPS = 9, 96
+#: Longest kernel that machine code sums term by term; transforms are faster beyond.
+DIRECT_TAPS = 160
+#: Samples worked on at a time: 128 kB of doubles; memory of this size is reused and not asked for anew.
+BATCH = 1 << 14
 
 
 def correlate(x: Matrix, kernels: Sequence[Floats], stride: int = 1) -> list[Matrix]:
@@ -47,6 +49,29 @@ def correlate(x: Matrix, kernels: Sequence[Floats], stride: int = 1) -> list[Mat
     if stride > 1:
         return _by_phase(x, stack, stride)
     return _banded(x, stack) if stack.shape[1] <= BAND_TAPS else _overlap_save(x, stack)
+
+
+def smooth_into(out: Matrix, at: int, x: Matrix, kernel: Floats, stride: int = 1, *, compiled: bool = False) -> None:
+    """Correlate with one symmetric kernel, and write the result to `out` from column `at` on.
+
+    `compiled` runs short kernels as machine code.
+    """
+    if compiled and len(kernel) <= DIRECT_TAPS:
+        from tsprune.kernels.compiled import smooth
+
+        half = np.trim_zeros(kernel[len(kernel) // 2 :], "b")
+        smooth(x, half, len(kernel) // 2, stride, out, at)
+        return
+    span = (len(kernel) - 1) * stride
+    for begin, end in chunks(x.shape[1] - span, span, len(x)):
+        out[:, at + begin : at + end] = correlate(x[:, begin : end + span], [kernel], stride)[0]
+
+
+def chunks(length: int, span: int, n_series: int) -> Iterator[tuple[int, int]]:
+    """Cut `length` outputs, which need `span` more inputs, into ranges whose temporary arrays stay in the cache."""
+    step = max(BATCH // n_series, 8 * span)
+    for begin in range(0, length, step):
+        yield begin, min(begin + step, length)
 
 
 def _shifted(x: Matrix, kernel: Floats, stride: int) -> Matrix:

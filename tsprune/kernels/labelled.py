@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from tsprune.types import Floats, Ints, Mask
 
 
-class Runs(NamedTuple):
+@dataclass(frozen=True)
+class Runs:
     """Maximal runs of True in a mask, such as the events of labels: first row of each, and first row after each."""
 
     first: Ints
@@ -38,7 +39,7 @@ class Runs(NamedTuple):
         """Rows of each run."""
         return self.stop - self.first
 
-    def __len__(self) -> int:  # the number of runs; a NamedTuple would say 2
+    def __len__(self) -> int:
         return len(self.first)
 
 
@@ -125,8 +126,8 @@ def runs(mask: Mask) -> Runs:
 
     >>> import numpy as np
     >>> from tsprune.kernels.labelled import runs
-    >>> first, stop = runs(np.array([True, False, True, True]))
-    >>> first.tolist(), stop.tolist()
+    >>> found = runs(np.array([True, False, True, True]))
+    >>> found.first.tolist(), found.stop.tolist()
     ([0, 2], [1, 4])
     """
     if len(mask) == 0:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tsprune.kernels.edges import Rows, line, tricube
-from tsprune.kernels.filters import BAND_TAPS, correlate
+from tsprune.kernels.filters import BAND_TAPS, DIRECT_TAPS, chunks, correlate, smooth_into
 
 if TYPE_CHECKING:
     from tsprune.types import Floats, Ints, Mask, Matrix
@@ -60,10 +60,13 @@ class Loess:
     floor : float
         Where robustness weights leave less than this share of a fit's plain weight, the window is doubled until they leave more;
         at 0 a fit without any weight is the sample itself, as in the NETLIB code.
+    compiled : bool
+        Run the inner loops as machine code; worth it for some million samples.
     """
 
-    def __init__(self, n: int, window: int, degree: int, *, jump: int = 1, stride: int = 1, extend: bool = False, floor: float = 0.0):
-        self.n, self.window, self.degree, self.jump, self.stride, self.extend, self.floor = n, window, degree, jump, stride, extend, floor
+    def __init__(self, n: int, window: int, degree: int, *, jump: int = 1, stride: int = 1, extend: bool = False, floor: float = 0.0, compiled: bool = False):
+        self.n, self.window, self.degree, self.jump, self.stride = n, window, degree, jump, stride
+        self.extend, self.floor, self.compiled = extend, floor, compiled
         self.half = window // 2
         cycles, more = divmod(n, stride)
         self.interior = window <= cycles
@@ -83,7 +86,7 @@ class Loess:
         last = Rows(np.array([n - 1 - begin]), window, self.degree, n, beyond=beyond) if knot != n - 1 else None
         return Group(phases, n, left, rows if self.interior else n // 2, last, begin)
 
-    def smooth(self, values: Matrix, weights: Matrix | None = None) -> Matrix:
+    def smooth(self, values: Matrix, weights: Matrix | None = None, out: Matrix | None = None) -> Matrix:
         """Smooth each series.
 
         Parameters
@@ -91,19 +94,19 @@ class Loess:
         values : ndarray, shape (n_series, n)
         weights : ndarray, shape (n_series, n), optional
             Robustness weights in [0, 1].
+        out : ndarray, optional
+            Where to write the result.
 
         Returns
         -------
         ndarray, shape (n_series, n), or (n_series, n + 2 * stride) where `extend`
         """
         before = self.stride if self.extend else 0
-        out = np.empty((len(values), self.n + 2 * before))
+        out = np.empty((len(values), self.n + 2 * before)) if out is None else out
         body = out[:, before : before + self.n]
         if self.interior:
-            reach = self.half * self.stride
-            body[:, reach : self.n - reach] = self._interior(values, weights)
-        self._fill_end(out, values, weights, mirrored=False)
-        self._fill_end(out[:, ::-1], values[:, ::-1], None if weights is None else weights[:, ::-1], mirrored=True)
+            self._fill_interior(out, before + self.half * self.stride, values, weights)
+        self._fill_ends(out, values, weights)
         if weights is not None:
             self._replace_vanished(body, values, weights)
         if self.jump > 1:
@@ -113,15 +116,34 @@ class Loess:
             _copy_where_nan(out[:, -before:], body[:, -before:])
         return out
 
-    def _interior(self, values: Matrix, weights: Matrix | None) -> Matrix:
+    def _fill_interior(self, out: Matrix, at: int, values: Matrix, weights: Matrix | None) -> None:
         if weights is None:
-            return correlate(values, [self.kernel / self.kernel.sum()], self.stride)[0]
+            smooth_into(out, at, values, self.kernel / self.kernel.sum(), self.stride, compiled=self.compiled)
+        elif self.compiled and self.window <= DIRECT_TAPS:
+            from tsprune.kernels.compiled import fit
+
+            half = self.kernel[self.half : -1]  # the outermost weight is zero
+            fit(values, weights, half, self.half, self.stride, self.limits, self.degree, self.floor * self.kernel.sum(), out, at)
+        else:
+            span = 2 * self.half * self.stride
+            for begin, end in chunks(self.n - span, span, len(values)):
+                inside = slice(begin, end + span)
+                out[:, at + begin : at + end] = self._fit(values[:, inside], weights[:, inside], self.limits[begin:end])
+
+    def _fit(self, values: Matrix, weights: Matrix, limits: Floats) -> Matrix:
         kernels = self.moment_kernels
-        wy = weights * values
-        sums = correlate(weights, kernels, self.stride) + correlate(wy, kernels[:2], self.stride)
+        sums = correlate(weights, kernels, self.stride) + correlate(weights * values, kernels[:2], self.stride)
         if self.window > BAND_TAPS and self.floor < WEAK:
             self._recompute_weak(sums, values, weights)
-        return line(0.0, sums, self._limit(self.n // self.stride), self.degree, self.floor * self.kernel.sum())
+        return line(0.0, sums, limits, self.degree, self.floor * self.kernel.sum())
+
+    @cached_property
+    def limits(self) -> Floats:
+        """For each interior sample, the spread of weights below which its line is a constant; it grows with the samples of its phase."""
+        reach = self.half * self.stride
+        cycles, more = divmod(self.n, self.stride)
+        samples = cycles + (np.arange(reach, self.n - reach) % self.stride < more)
+        return 0.001 * (samples - 1) / self.half
 
     @cached_property
     def moment_kernels(self) -> list[Floats]:
@@ -141,13 +163,15 @@ class Loess:
             for total, right in zip(sums, exact, strict=True):
                 total[series[part], at[part]] = right
 
-    def _fill_end(self, out: Matrix, values: Matrix, weights: Matrix | None, *, mirrored: bool) -> None:
+    def _fill_ends(self, out: Matrix, values: Matrix, weights: Matrix | None) -> None:
+        """Both ends at once: the right one is the left one of the mirrored series."""
+        d, before = len(values), int(self.extend)
         for group in self.groups:
-            rows = int(self.extend) + (group.right_rows if mirrored else group.left.count - int(self.extend))
-            block = _rows_of(values, group.left.window, self.stride)[:, :, group.phases]
-            w = None if weights is None else _rows_of(weights, group.left.window, self.stride)[:, :, group.phases]
-            fitted = group.left.fit(block, w, self.floor)[:, :rows]
-            out[:, : rows * self.stride].reshape(len(out), rows, self.stride)[:, :, group.phases] = fitted
+            blocks = _both_ends(values, group.left.window, self.stride)[:, :, group.phases]
+            w = None if weights is None else _both_ends(weights, group.left.window, self.stride)[:, :, group.phases]
+            fitted = group.left.fit(blocks, w, self.floor)
+            for end, part, rows in ((out, fitted[:d], group.left.count), (out[:, ::-1], fitted[d:], before + group.right_rows)):
+                end[:, : rows * self.stride].reshape(d, rows, self.stride)[:, :, group.phases] = part[:, :rows]
 
     def _replace_vanished(self, body: Matrix, values: Matrix, weights: Matrix) -> None:
         vanished = np.isnan(body)
@@ -178,18 +202,14 @@ class Loess:
             share = (row - start) / np.maximum(end - start, 1)
             body[:, rows] = fits[:, start] + (fits[:, end] - fits[:, start]) * share[:, None]
 
-    def _limit(self, n: int) -> float:
-        """The spread of the weights, in half windows, below which a local line is a local constant."""
-        return 0.001 * (n - 1) / self.half
-
-
-def _rows_of(values: Matrix, rows: int, stride: int) -> Matrix:
-    """The first rows of each phase, shape (n_series, rows, stride); zeros where the last row is not full."""
-    if rows * stride > values.shape[1]:
-        padded = np.zeros((len(values), rows * stride))
-        padded[:, : values.shape[1]] = values
-        values = padded
-    return values[:, : rows * stride].reshape(len(values), rows, stride)
+def _both_ends(values: Matrix, rows: int, stride: int) -> Floats:
+    """The first rows of each phase, and of the mirrored series, shape (2 * n_series, rows, stride); a row that is not full ends in zeros."""
+    d, n = values.shape
+    ends = np.zeros((2 * d, rows * stride))
+    reach = min(n, rows * stride)
+    ends[:d, :reach] = values[:, :reach]
+    ends[d:, :reach] = values[:, ::-1][:, :reach]
+    return ends.reshape(2 * d, rows, stride)
 
 
 def _samples_of(n: int, stride: int, group: Group) -> Ints:

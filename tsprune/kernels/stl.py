@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tsprune.kernels.filters import correlate
+from tsprune.kernels.filters import smooth_into
 from tsprune.kernels.loess import Loess
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ TOGETHER = 1 << 16
 WIDEN_BELOW = 0.01
 #: Residuals whose median is below this share of the values are rounding: nothing to be robust against.
 ROUNDING = 1e-14
+#: Samples times loops from which machine code repays its loading (about a second).
+COMPILE_FROM = 1 << 21
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,11 @@ class Settings:
     inner_iter: int = 5
     outer_iter: int = 0
     widen: bool = False  # where all robustness weights of a fit vanish: widen its window, or return the sample
+
+    @property
+    def loops(self) -> int:
+        """How often every smoother runs."""
+        return self.inner_iter * (self.outer_iter + 1)
 
 
 class Parts(NamedTuple):
@@ -81,54 +88,52 @@ def stl(values: Floats, settings: Settings) -> Parts:
         `values - trend - seasonal` is the residual.
     """
     columns = values.reshape(len(values), -1)
-    out = Parts(*(np.empty_like(columns) for _ in Parts._fields))
-    step = max(1, TOGETHER // len(columns))
-    plan = Plan(len(columns), settings)
-    for j in range(0, columns.shape[1], step):
-        rows = np.ascontiguousarray(columns[:, j : j + step].T)
-        for target, part in zip(out, plan.decompose(rows), strict=True):
-            target[:, j : j + step] = part.T
-    return Parts(*(part.reshape(values.shape) for part in out))
+    n, d = columns.shape
+    plan = Plan(n, settings, compiled=columns.size * settings.loops >= COMPILE_FROM)
+    step = max(1, TOGETHER // n)
+    pieces = [plan.decompose(np.ascontiguousarray(columns[:, j : j + step].T)) for j in range(0, d, step)]
+    return Parts(*(np.concatenate(part).T.reshape(values.shape) if d > step else part[0].T.reshape(values.shape) for part in zip(*pieces, strict=True)))
 
 
 class Plan:
     """The smoothers of one length and setting, built once for many series."""
 
-    def __init__(self, n: int, settings: Settings):
+    def __init__(self, n: int, settings: Settings, *, compiled: bool = False):
         self.n, self.settings = n, settings
         s = settings
         floor = WIDEN_BELOW if s.widen else 0.0
-        self.seasonal = Loess(n, s.seasonal, s.seasonal_deg, jump=s.seasonal_jump, stride=s.period, extend=True, floor=floor)
-        self.trend = Loess(n, s.trend, s.trend_deg, jump=s.trend_jump, floor=floor)
-        self.low_pass = Loess(n, s.low_pass, s.low_pass_deg, jump=s.low_pass_jump)
+        self.seasonal = Loess(n, s.seasonal, s.seasonal_deg, jump=s.seasonal_jump, stride=s.period, extend=True, floor=floor, compiled=compiled)
+        self.trend = Loess(n, s.trend, s.trend_deg, jump=s.trend_jump, floor=floor, compiled=compiled)
+        self.low_pass = Loess(n, s.low_pass, s.low_pass_deg, jump=s.low_pass_jump, compiled=compiled)
 
     def decompose(self, values: Matrix) -> Parts:
         """Decompose the rows of an array of shape (n_series, n)."""
         level = values.mean(axis=1, keepdims=True)  # fits reproduce constants: take it away for the sake of rounding
         y = values - level
-        trend, seasonal = np.zeros_like(y), np.zeros_like(y)
+        trend, seasonal, rest = np.zeros_like(y), np.zeros_like(y), np.empty_like(y)
+        cycles = np.empty((len(y), self.n + 2 * self.settings.period))
         weights = None
         for outer in range(self.settings.outer_iter + 1):
             if outer:
                 weights = robustness(y - trend - seasonal, ROUNDING * np.abs(values).max(axis=1, keepdims=True))
             for _ in range(self.settings.inner_iter):
-                cycles = self.seasonal.smooth(y - trend, weights)
-                seasonal = cycles[:, self.settings.period : -self.settings.period] - self._low(cycles)
-                trend = self.trend.smooth(y - seasonal, weights)
-        return Parts(trend + level, seasonal, np.ones_like(y) if weights is None else weights)
+                self.seasonal.smooth(np.subtract(y, trend, out=rest), weights, out=cycles)
+                self._low(cycles, out=rest)
+                np.subtract(cycles[:, self.settings.period : -self.settings.period], rest, out=seasonal)
+                self.trend.smooth(np.subtract(y, seasonal, out=rest), weights, out=trend)
+        trend += level
+        return Parts(trend, seasonal, np.ones_like(y) if weights is None else weights)
 
-    def _low(self, cycles: Matrix) -> Matrix:
+    def _low(self, cycles: Matrix, out: Matrix) -> None:
         """Moving averages over a period, a period and 3 samples, then loess: all that is slow in the seasonal part."""
         low, p = self.low_pass, self.settings.period
         if not low.interior or low.jump > 1:
-            return low.smooth(_moving_averages(cycles, p))
-        out = np.empty((len(cycles), self.n))
-        out[:, low.half : self.n - low.half] = correlate(cycles, [self._low_kernel])[0]
-        reach = low.window + 2 * p
+            low.smooth(_moving_averages(cycles, p), out=out)
+            return
+        smooth_into(out, low.half, cycles, self._low_kernel, compiled=low.compiled)
         for ends, target in ((cycles, out), (cycles[:, ::-1], out[:, ::-1])):
-            block = _moving_averages(ends[:, :reach], p)
+            block = _moving_averages(ends[:, : low.window + 2 * p], p)
             target[:, : low.half] = low.groups[0].left.fit(block[:, :, None], None, 0.0)[:, :, 0]
-        return out
 
     @cached_property
     def _low_kernel(self) -> Floats:

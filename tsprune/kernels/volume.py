@@ -1,22 +1,18 @@
 """Volume under the surface: areas under ROC and PR curves with buffered labels, over all buffer widths.
 
-The definition asks, for each of W + 1 windows and 250 thresholds, how much buffered label the predicted rows carry.  Three
-facts make that cheap and keep it exact:
-
-- rows further than W / 2 from every event carry no weight in any window: they are counted by the sort, and never visited;
-- the weight up to each threshold is a cumulative histogram over the thresholds at which rows are first predicted;
-- a ramp is at least sqrt(1/2) where it is not 0, so two ramps on one row always reach the cut at 1: the distances to the
-  nearest and to the second nearest event say everything.
+The definition asks, for each of W + 1 windows and 250 thresholds, how much buffered label the predicted rows carry, and which
+share of the grown events they touch.  `tsprune.kernels.buffers` counts both; here they become curves.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tsprune.kernels.labelled import Labelled, Runs, ranges, steps
+from tsprune.kernels.buffers import Near, Weights, segment_steps
+from tsprune.kernels.labelled import Labelled, steps
 from tsprune.params import check_count
 
 if TYPE_CHECKING:
@@ -26,11 +22,12 @@ if TYPE_CHECKING:
 
     from tsprune.types import Floats, Ints
 
-#: Windows are evaluated in blocks of about so many (window, threshold) pairs: they stay in the cache.
+#: The curves of so many (window, threshold) pairs at a time: they stay in the cache.
 BLOCK = 2**15
 
-#: A distance that no series has.
-_FAR = 2**48
+#: Thresholds are taken so many at a time, or as many as a table of rows by distance and threshold of so many cells allows:
+#: memory does not grow with their number.
+N_STEPS, TABLE = 2048, 2**18
 
 
 def vus_pr(labels: ArrayLike, scores: ArrayLike, *, buffer: int, thresholds: int | None = 250) -> float:
@@ -134,50 +131,23 @@ def range_auc_roc(labels: ArrayLike, scores: ArrayLike, *, buffer: int, threshol
 
 def volumes(case: Labelled, windows: range, thresholds: int | None = 250) -> tuple[Floats, Floats]:
     """Areas under the ROC and the PR curve for each window of a rising range, each of shape (len(windows),)."""
-    roc, pr = np.full((2, len(windows)), np.nan)
     if case.n_positive == 0 or case.n_negative == 0:
-        return roc, pr
-    reach = min(windows[-1] // 2, len(case.labels))
-    rows, nearest, second = _near(case.events, reach, len(case.labels))
-    grid = _thresholds(case, rows, thresholds)
-    step = steps(case.scores[rows], grid, strict=False)
-    surface = _Surface(case, rows, nearest, second, step, len(grid))
-    predicted = case.n_predicted(grid)
-    size = max(1, BLOCK // max(len(grid), 1))
-    slices = surface.slices(windows)
-    for start in range(0, len(windows), size):
-        block = slice(start, min(start + size, len(windows)))
-        outside, share = np.empty((2, block.stop - block.start, len(grid)))
-        for row in range(len(outside)):
-            outside[row], share[row] = next(slices)
-        roc[block], pr[block] = _areas(case, surface.inside, outside, share, predicted)
-    return roc, pr
+        return np.full(len(windows), np.nan), np.full(len(windows), np.nan)
+    near = Near.of(case.events, min(windows[-1] // 2, len(case.labels)), len(case.labels))
+    grid = _thresholds(case, case.scores[near.rows], thresholds)
+    step = steps(case.scores[near.rows], grid, strict=False)
+    curves = _Curves(case, windows)
+    size = max(N_STEPS, TABLE // (windows[-1] // 2 + 1))
+    for start in range(0, len(grid), size):
+        curves.extend(near, step - start, case.n_predicted(grid[start : start + size]))
+    return curves.roc + (1.0 - curves.false) * (1.0 + curves.recall) / 2, curves.pr
 
 
 def _windows(buffer: int) -> range:
     return range(check_count(buffer=buffer, low=0) + 1)
 
 
-def _near(events: Runs, reach: int, n: int) -> tuple[Ints, Ints, Ints]:
-    """Rows in or within `reach` of an event, ascending; their distance to the nearest event, and to the second nearest one."""
-    segment = _segments(events, reach)
-    ends = np.concatenate([segment[1:], [len(events)]]) - 1
-    rows = ranges(np.maximum(events.first[segment] - reach, 0), np.minimum(events.last[ends] + reach, n - 1) + 1)
-    before = np.concatenate([[-_FAR, -_FAR], events.last])
-    after = np.concatenate([events.first, [_FAR, _FAR]])
-    event = np.searchsorted(events.first, rows, "right")  # events that have begun
-    left, right = rows - before[event + 1], after[event] - rows
-    others = np.minimum(rows - before[event], after[event + 1] - rows)
-    return rows, np.maximum(np.minimum(left, right), 0), np.minimum(np.maximum(left, right), others)
-
-
-def _segments(events: Runs, growth: int) -> Ints:
-    """The first event of each segment, when events grown by so many rows on both sides are merged where they meet."""
-    apart = events.first[1:] - events.last[:-1] > 2 * growth
-    return np.concatenate([[0], np.flatnonzero(apart) + 1])
-
-
-def _thresholds(case: Labelled, rows: Ints, thresholds: int | None) -> Floats:
+def _thresholds(case: Labelled, near: Floats, thresholds: int | None) -> Floats:
     """Thresholds in descending order.
 
     For "every score", those at which a row near an event is first predicted, and the ones right before: from the one to
@@ -187,69 +157,55 @@ def _thresholds(case: Labelled, rows: Ints, thresholds: int | None) -> Floats:
     if len(ascending) == 0:
         return ascending
     if thresholds is not None:
-        count = check_count(thresholds=thresholds)
-        return ascending[::-1][np.linspace(0, len(ascending) - 1, count).astype(np.int64)]
-    near = case.scores[rows]
+        picks = np.linspace(0, len(ascending) - 1, check_count(thresholds=thresholds))
+        return ascending[::-1][picks.astype(np.int64)]
     near = near[~np.isnan(near)]
     above = np.searchsorted(ascending, near, "right")
     before = ascending[above[above < len(ascending)]]
     return np.unique(np.concatenate([near, before, ascending[:1]]))[::-1]
 
 
-@dataclass(frozen=True)
-class _Surface:
-    """Weights and touched segments per threshold, window by window."""
+class _Curves:
+    """The ROC and PR curves of all windows so far: their areas, and the point each has come to."""
 
-    case: Labelled
-    rows: Ints
-    nearest: Ints
-    second: Ints
-    step: Ints  # the threshold that first predicts a row
-    n_thresholds: int
+    def __init__(self, case: Labelled, windows: range) -> None:
+        self.case, self.windows = case, windows
+        self.inside = np.float64(0.0)
+        self.outside, self.recall, self.false, self.roc, self.pr = np.zeros((5, len(windows)))
 
-    @property
-    def inside(self) -> Floats:
-        """Predicted rows within events, per threshold."""
-        return self._cumulated(self.step[self.nearest == 0], None)
+    def extend(self, near: Near, step: Ints, predicted: Ints) -> None:
+        """Go on by some thresholds, which are steps 0, 1, ... now; earlier steps are negative."""
+        n = len(predicted)
+        inside = self.inside + np.cumsum(np.bincount(step[(near.nearest == 0) & (step >= 0)], minlength=n)[:n])
+        weights, segments = Weights(near, step, n), segment_steps(self.case.events, near, np.clip(step, 0, n))
+        size = 2 * max(1, BLOCK // (2 * n))
+        for start in range(0, self.windows.stop, size):
+            stop = min(start + size, self.windows.stop)
+            shares = _shares(segments, (stop - start + 1) // 2, n)
+            windows = np.arange(max(start, self.windows.start), stop)
+            if len(windows):
+                rows = slice(windows[0] - self.windows.start, stop - self.windows.start)
+                outside = self.outside[rows, None] + np.cumsum(weights.of(windows), axis=1)
+                self._advance(rows, inside, outside, shares[(windows - start) // 2], predicted)
+        self.inside = np.float64(inside[-1])
 
-    def slices(self, windows: range) -> Iterator[tuple[Floats, Floats]]:
-        """Per window: the weight of predicted rows outside events, and the share of segments with a prediction, per threshold."""
-        order = np.argsort(self.nearest, kind="stable")
-        order = order[np.count_nonzero(self.nearest == 0) :]
-        nearest, second, step = self.nearest[order], self.second[order], self.step[order]
-        within = np.searchsorted(nearest, np.arange(windows[-1] // 2 + 1), "right")
-        for growth, share in enumerate(self._shares(windows[-1] // 2)):
-            near = slice(0, within[growth])
-            sure = np.flatnonzero(second[near] <= growth)
-            for window in (2 * growth, 2 * growth + 1):
-                if window in windows:
-                    ramp = np.sqrt(1.0 - np.arange(growth + 1) / max(window, 1))
-                    weight = ramp[nearest[near]]
-                    weight[sure] = 1.0
-                    yield self._cumulated(step[near], weight), share
-
-    def _shares(self, growth: int) -> Iterator[Floats]:
-        """The share of segments with a prediction per threshold, for events grown by 0, 1, ... rows."""
-        events, n = self.case.events, len(self.case.labels)
-        first, last = np.searchsorted(self.rows, events.first), np.searchsorted(self.rows, events.last)
-        best = np.minimum.reduceat(np.where(self.nearest == 0, self.step, self.n_thresholds), first)
-        for grown in range(growth + 1):
-            left, right = np.flatnonzero(events.first >= grown), np.flatnonzero(events.last < n - grown)
-            best[left] = np.minimum(best[left], self.step[first[left] - grown])
-            best[right] = np.minimum(best[right], self.step[last[right] + grown])
-            touched = np.minimum.reduceat(best, _segments(events, grown))
-            yield self._cumulated(touched, None) / len(touched)
-
-    def _cumulated(self, step: Ints, weight: Floats | None) -> Floats:
-        return np.cumsum(np.bincount(step, weight, self.n_thresholds + 1)[:-1], dtype=np.float64)
+    def _advance(self, rows: slice, inside: Floats, outside: Floats, share: Floats, predicted: Ints) -> None:
+        """Add the areas of some windows; arrays of shape (n_windows, n_thresholds)."""
+        hits = inside + outside
+        positives = self.case.n_positive + outside / 2
+        recall = np.minimum(hits / positives, 1.0) * share
+        false = (predicted - hits) / (len(self.case.labels) - positives)
+        before = np.column_stack([self.recall[rows], recall[:, :-1]])
+        wider = np.diff(false, prepend=self.false[rows, None])
+        self.roc[rows] += np.sum(wider * (recall + before), axis=1) / 2
+        self.pr[rows] += np.sum((recall - before) * hits / predicted, axis=1)
+        self.outside[rows], self.recall[rows], self.false[rows] = outside[:, -1], recall[:, -1], false[:, -1]
 
 
-def _areas(case: Labelled, inside: Floats, outside: Floats, share: Floats, predicted: Ints) -> tuple[Floats, Floats]:
-    """Areas under the ROC and the PR curve of some windows; arrays of shape (n_windows, n_thresholds)."""
-    hits = inside + outside
-    positives = case.n_positive + outside / 2
-    recall = np.minimum(hits / positives, 1.0) * share
-    false = (predicted - hits) / (len(case.labels) - positives)
-    pr = np.sum(np.diff(recall, prepend=0.0, axis=1) * hits / predicted, axis=1)
-    recall, false = (np.pad(curve, ((0, 0), (1, 1)), constant_values=((0, 0), (0.0, 1.0))) for curve in (recall, false))
-    return np.trapezoid(recall, false, axis=1), pr
+def _shares(segments: Iterator[Ints], n_growths: int, n: int) -> Floats:
+    """The share of segments with a prediction, per growth and threshold, from the step that first touches each segment."""
+    shares = np.empty((n_growths, n))
+    for row, step in enumerate(islice(segments, n_growths)):
+        shares[row] = np.bincount(step, minlength=n + 1)[:n]
+        shares[row] /= len(step)
+    return np.cumsum(shares, axis=1, out=shares)

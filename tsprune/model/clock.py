@@ -128,7 +128,7 @@ class Clock(Part):
             if self.has_changes:
                 offset = self.offsets[np.searchsorted(self.changes, stamps // NANOSECONDS["s"], side="right")]
                 wall = (stamps + offset * NANOSECONDS["s"] - self.origin + self.step // 2) // self.step
-        back = np.flatnonzero(np.diff(absolute) < 0)
+        back = np.flatnonzero(np.diff(stamps) < 0)
         if len(back):
             row = int(back[0]) + 1
             raise BadSeries(f"time goes back at row {row}: {_shown(time, row)} stands after {_shown(time, row - 1)}. Sort the rows by time.")

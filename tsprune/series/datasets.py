@@ -98,7 +98,7 @@ def load(name: str) -> Dataset:
     >>> print(elnino)
     elnino: Sea-surface temperature off Peru (Nino 1+2), monthly, 1950-2010; 732 rows x 1, 8 events on 108 rows
     >>> float(elnino.frame.loc["1983-06-01", "value"])
-    27.51
+    27.43
     """
     if name not in list():
         raise BadParameter(f"name is {name!r}; the series that come with tsprune are {', '.join(repr(known) for known in list())}.")

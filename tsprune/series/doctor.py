@@ -72,7 +72,7 @@ def _looks_like_wall_clock(index: pd.Index) -> str | None:
     hour = pd.Timedelta(hours=1)
     steps = ordered[1:] - ordered[:-1]
     step = steps.to_series().median()
-    night = (ordered[:-1].dayofweek == 6) & (ordered[:-1].hour <= 3)
+    night = (ordered[:-1].day_of_week == 6) & (ordered[:-1].hour <= 3)
     jumps = int((night & (steps == step + hour) & np.isin(ordered[:-1].month, (3, 4))).sum())
     twice = int((night & (steps == pd.Timedelta(0)) & np.isin(ordered[:-1].month, (10, 11))).sum())
     if not jumps and not twice:

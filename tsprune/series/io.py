@@ -113,8 +113,9 @@ def _times(column: pd.Series, zone: str | None) -> pd.DatetimeIndex | pd.Index:
         if pd.api.types.is_numeric_dtype(column.dtype):
             stamps = pd.DatetimeIndex(pd.to_datetime(column, unit=_epoch_unit(column)))
         else:
-            offsets = column.dtype == object and column.astype(str).str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", regex=True).any()
-            stamps = pd.DatetimeIndex(pd.to_datetime(column, utc=bool(offsets)))
+            dates = pd.api.types.is_datetime64_any_dtype(column.dtype)
+            offsets = not dates and bool(column.astype(str).str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", regex=True).any())
+            stamps = pd.DatetimeIndex(pd.to_datetime(column, utc=offsets))
     except (ValueError, TypeError, OverflowError) as error:
         raise BadSeries(f"the time column {column.name!r} cannot be understood: {str(error).splitlines()[0]}") from error
     if zone is None:

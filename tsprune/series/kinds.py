@@ -187,8 +187,8 @@ def _noise_burst(rows: Floats, site: Site) -> Floats:
 
 
 def _pattern_swap(rows: Floats, site: Site) -> Floats:
-    """The shape of another stretch, back to front, at the level of this one."""
-    other = site.elsewhere(len(rows))[::-1]
+    """The shape of another phase at the level of this one."""
+    other = site.elsewhere(len(rows))
     return other - np.median(other) + np.median(rows)
 
 
@@ -198,16 +198,24 @@ def _contextual(rows: Floats, site: Site) -> Floats:
 
 
 def _clusters(rows: Floats, site: Site) -> Floats:
-    """A short pattern beyond the usual range, over and over; every event of a call repeats the same one."""
-    low, high = site.column.usual
-    heights = site.twin.uniform(3.0, 6.0, size=site.twin.integers(3, 7)) * site.column.scale
+    """A short pattern beyond the usual range, over and over.
+
+    Every event of a call repeats the same one, so together they are dense: what hides a fault from LOF.
+    """
+    (low, high), scale = site.column.usual, site.column.scale
+    heights = site.twin.uniform(3.0, 6.0, size=site.twin.integers(3, 7)) * scale
     pattern = high + heights if site.twin.random() < 0.5 else low - heights
-    return np.resize(pattern, len(rows)) + 0.1 * site.column.scale * site.rng.normal(size=len(rows))
+    n = min(len(rows), int(site.rng.integers(8, 25)))
+    rows[:n] = np.resize(pattern, n) + 0.1 * scale * site.rng.normal(size=n)
+    return rows
 
 
 def _decorrelation(rows: Floats, site: Site) -> Floats:  # noqa: ARG001 -- all kinds are called alike
-    """Down where it went up, within the same range: only the other columns give it away."""
-    return 2.0 * np.median(rows) - rows
+    """Down where it went up, within the same range.
+
+    Each value is a usual one; only the other columns give it away.
+    """
+    return rows.max() + rows.min() - rows
 
 
 #: Name of a kind -> the function that makes it.

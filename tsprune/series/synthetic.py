@@ -215,7 +215,7 @@ def signal(name: str, n: int = 1008, random_state: int = 0) -> pd.Series | pd.Da
     Examples
     --------
     >>> from tsprune.series.synthetic import signal
-    >>> signal("daily", n=48).autocorr(24) > 0.9
+    >>> bool(signal("daily", n=480).autocorr(24) > 0.9)
     True
     """
     check_choice(_SIGNALS, name=name)
