@@ -350,17 +350,33 @@ def test_a_long_gap_holds_no_event():
     assert labels.iloc[500:1500].sum() == 0
 
 
+def test_a_column_without_room_is_passed_over():
+    frame = signal("coupled", n=500)
+    frame.loc[frame.index[20:], "a"] = np.nan
+
+    assert all("a" not in set(inject(frame, n_events=2, random_state=seed)[2]["column"]) for seed in range(10))
+
+
+def test_rows_of_one_time_are_told_apart_by_their_place():
+    index = pd.date_range("2024-01-01", periods=300, freq="min").repeat(2)
+    frame = pd.DataFrame({"a": np.sin(np.arange(600) / 3), "b": np.cos(np.arange(600) / 5)}, index=index)
+    after, labels, events = inject(frame, n_events=8)
+
+    np.testing.assert_array_equal((after.to_numpy() != frame.to_numpy()).any(axis=1)[labels == 0], False)
+    assert len(events) == 8
+
+
 def test_a_gap_of_a_century_costs_no_memory():
     index = pd.date_range("1900-01-01", periods=300, freq="min").append(pd.date_range("2024-01-01", periods=300, freq="min"))
 
     assert len(inject(pd.Series(np.sin(np.arange(600) / 3), index=index), n_events=5)[2]) == 5
 
 
-@pytest.mark.parametrize("n", [1, 15, 31, 159])
-def test_too_short_a_series_is_refused_with_the_number_that_fits(n):
-    with pytest.raises(
-        BadSeries, match=rf"n_events=10 needs 160 rows with values, 16 per event, and there are {n}\. Ask for {n // 16} events"
-    ):
+@pytest.mark.parametrize(
+    ("n", "way_out"), [(1, r"series\."), (15, r"series\."), (31, "series, or ask for at most 1 "), (159, "at most 9 events")]
+)
+def test_too_short_a_series_is_refused_with_the_number_that_fits(n, way_out):
+    with pytest.raises(BadSeries, match=rf"n_events=10 needs 160 rows with values, 16 per event, and there are {n}\. Give a .*{way_out}"):
         inject(pd.Series(np.arange(n) * 1.5))
 
 
@@ -393,6 +409,7 @@ def test_a_series_that_cannot_be_read_is_refused(series, message):
         ({"kinds": "peak"}, "kinds is 'peak'; it is one of 'spike'"),
         ({"kinds": ["spike", "peak"]}, "kinds is 'peak'"),
         ({"kinds": []}, "name at least one"),
+        ({"kinds": None}, "kinds is None"),
         ({"kinds": "decorrelation"}, "needs 2 columns that vary"),
         ({"n_events": 0}, "n_events is 0"),
         ({"n_events": 2.5}, "n_events is 2.5"),

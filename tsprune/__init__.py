@@ -7,21 +7,83 @@ saved model loads numpy only.
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-#: Public name -> the module that holds it.  A module stands for itself.
-_HOMES = {
+if TYPE_CHECKING:
+    from tsprune import checks, metrics, plot
+    from tsprune.detect import Threshold
+    from tsprune.errors import BadModelFile, BadParameter, BadSeries, NotPrunable, OverPruned, TsPruneError
+    from tsprune.evaluate import StageEffect
+    from tsprune.features import SelectFeatures, Windows
+    from tsprune.model import Model
+    from tsprune.model.chain import load
+    from tsprune.pipeline import Pipeline
+    from tsprune.prune import Guard, Pruned, prune
+    from tsprune.report import Report
+    from tsprune.series import datasets
+    from tsprune.series.inject import inject
+    from tsprune.signal import Denoise, Deseason, Detrend, find_periods, stl
+
+#: Public name -> the module that holds it; a module that is public itself -> nothing.
+_HOMES: dict[str, str | None] = {
     "BadModelFile": "errors",
     "BadParameter": "errors",
     "BadSeries": "errors",
+    "Denoise": "signal",
+    "Deseason": "signal",
+    "Detrend": "signal",
+    "Guard": "prune",
+    "Model": "model",
     "NotPrunable": "errors",
     "OverPruned": "errors",
+    "Pipeline": "pipeline",
+    "Pruned": "prune",
+    "Report": "report",
+    "SelectFeatures": "features",
+    "StageEffect": "evaluate",
+    "Threshold": "detect",
     "TsPruneError": "errors",
-    "datasets": "series.datasets",
-    "metrics": "metrics",
+    "Windows": "features",
+    "checks": None,
+    "datasets": "series",
+    "find_periods": "signal",
+    "inject": "series.inject",
+    "load": "model.chain",
+    "metrics": None,
+    "plot": None,
+    "prune": "prune",
+    "stl": "signal",
 }
 
-__all__ = sorted(_HOMES)  # noqa: PLE0605
+__all__ = [
+    "BadModelFile",
+    "BadParameter",
+    "BadSeries",
+    "Denoise",
+    "Deseason",
+    "Detrend",
+    "Guard",
+    "Model",
+    "NotPrunable",
+    "OverPruned",
+    "Pipeline",
+    "Pruned",
+    "Report",
+    "SelectFeatures",
+    "StageEffect",
+    "Threshold",
+    "TsPruneError",
+    "Windows",
+    "checks",
+    "datasets",
+    "find_periods",
+    "inject",
+    "load",
+    "metrics",
+    "plot",
+    "prune",
+    "stl",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -29,10 +91,15 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module("importlib.metadata").version("tsprune")
     if name not in _HOMES:
         raise AttributeError(f"module 'tsprune' has no attribute {name!r}")
-    home = importlib.import_module(f"tsprune.{_HOMES[name]}")
-    value = home if _HOMES[name].rpartition(".")[2] == name else getattr(home, name)
+    home = _HOMES[name]
+    value = importlib.import_module(f"tsprune.{name}") if home is None else _from(home, name)
     globals()[name] = value
     return value
+
+
+def _from(home: str, name: str) -> Any:
+    module = importlib.import_module(f"tsprune.{home}")
+    return getattr(module, name) if hasattr(module, name) else importlib.import_module(f"tsprune.{home}.{name}")
 
 
 def __dir__() -> list[str]:

@@ -1,33 +1,22 @@
 """Affiliation: how near the predictions are to the events, and the events to the predictions, per event and against chance.
 
-The series is cut into one zone per event, at the middle of the gaps.  Both parts are sums of what single predicted rows add,
-so that all thresholds come out of one pass:
-
-- precision: a row is worth the share of its zone that is at least as far from the event as the row is;
-- recall: a row that is predicted splits the gap between its predicted neighbours, and only that gap comes nearer.
-
-Positions are counted in half rows here: zones begin and end at rows or at halves of rows.
+The arithmetic is in `tsprune.kernels.zones`; here thresholds become precision, recall and F1.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tsprune.kernels.labelled import Labelled, Runs, as_scores, harmonic, paired_masks, ranges, runs, steps
+from tsprune.kernels.labelled import Labelled, Runs, harmonic, paired_masks, runs, steps
+from tsprune.kernels.zones import Pieces, ZonePrecision, Zones, zone_recall
 from tsprune.params import check_count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import ArrayLike
 
-    from tsprune.types import Floats, Ints, Mask
-
-#: Rows are visited in blocks of so many, to bound memory.
-BLOCK = 2**15
+    from tsprune.types import Floats
 
 
 class PrecisionRecall(NamedTuple):
@@ -129,17 +118,17 @@ def linear_grid(scores: Floats, thresholds: int) -> Floats:
 
 def curves(events: Runs, scores: Floats, thresholds: Floats) -> tuple[Floats, Floats, Floats]:
     """Precision, recall and F1 when rows with score > threshold are predicted, per descending threshold."""
+    n_steps = len(thresholds)
     if len(events) == 0:
-        return tuple(np.full((3, len(thresholds)), np.nan))
-    zones = _Zones.of(events, len(scores))
-    worth = _Precision(len(thresholds))
-    kept = []
+        precision, recall = np.full((2, n_steps), np.nan)
+        return precision, recall, precision
+    zones = Zones.of(events, len(scores))
+    worth, splitting = ZonePrecision(zones, n_steps), []
     for rows, zone in zones.blocks():
         step = steps(scores[rows], thresholds, strict=True)
-        some = np.flatnonzero(step < len(thresholds))
-        piece = _Pieces(rows[some], zone[some], step[some])
-        worth.add(piece, zones)
-        kept.append(piece.taken(zones.may_split(piece)))
-    recall = _recall(_Pieces(*map(np.concatenate, zip(*kept, strict=True))), zones, len(thresholds))
-    precision = worth.mean()
+        predicted = np.flatnonzero(step < n_steps)
+        piece = Pieces(rows[predicted], zone[predicted], step[predicted])
+        worth.add(piece)
+        splitting.append(piece.taken(zones.may_split(piece, n_steps)))
+    precision, recall = worth.mean(), zone_recall(zones, Pieces.joined(splitting), n_steps)
     return precision, recall, harmonic(precision, recall)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tsprune.types import Floats, Ints
 
 #: The curves of so many (window, threshold) pairs at a time: they stay in the cache.
-BLOCK = 2**15
+BLOCK = 2**13
 
 #: Thresholds are taken so many at a time, or as many as a table of rows by distance and threshold of so many cells allows:
 #: memory does not grow with their number.

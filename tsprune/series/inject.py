@@ -6,6 +6,7 @@ cannot tell is in docs/injection.md; a score on them is never the quality to exp
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -91,7 +92,7 @@ def inject(
 
 def _asked(kinds: str | Sequence[str]) -> tuple[str, ...]:
     """The kinds by name; none stands for all that make sense."""
-    asked = (kinds,) if isinstance(kinds, str) else tuple(kinds)
+    asked = tuple(kinds) if isinstance(kinds, Iterable) and not isinstance(kinds, str) else (kinds,)
     if not asked:
         raise BadParameter(f"kinds is {kinds!r}; name at least one of {', '.join(KINDS)}, or give 'all'.")
     for kind in asked:
@@ -122,38 +123,42 @@ class _Plan:
     luck: int  # of the twins
 
     def events(self, n_events: int, index: pd.Index) -> list[_Event]:
-        """One event in each of `n_events` equal parts of the usable rows."""
-        if len(self.usable) < _ROOM * n_events:
+        """One event in each of `n_events` equal stretches of the usable rows."""
+        fit = len(self.usable) // _ROOM
+        if fit < n_events:
             raise BadSeries(
                 f"n_events={n_events} needs {_ROOM * n_events} rows with values, {_ROOM} per event, and there are {len(self.usable)}. "
-                f"Ask for {len(self.usable) // _ROOM} events or fewer, or give a longer series."
+                f"Give a longer series{f', or ask for at most {fit} events' if fit else ''}."
             )
         order = self.rng.permutation(list(self.targets)).tolist()
-        parts = np.array_split(self.usable, n_events)
-        return [self._first_that_fits([*order[i % len(order) :], *order[: i % len(order)]], part, index) for i, part in enumerate(parts)]
+        stretches = np.array_split(self.usable, n_events)
+        return [
+            self._first_that_fits([*order[i % len(order) :], *order[: i % len(order)]], stretch, index)
+            for i, stretch in enumerate(stretches)
+        ]
 
-    def _first_that_fits(self, kinds: list[str], part: Ints, index: pd.Index) -> _Event:
+    def _first_that_fits(self, kinds: list[str], stretch: Ints, index: pd.Index) -> _Event:
         for kind in kinds:
-            event = self._drawn(kind, part)
+            event = self._drawn(kind, stretch)
             for _ in range(_TRIES - 1):
                 if event.size >= _VISIBLE:
                     break
-                event = max(event, self._drawn(kind, part), key=lambda drawn: drawn.size)
+                event = max(event, self._drawn(kind, stretch), key=lambda drawn: drawn.size)
             if event.size > 0.0:
                 return event
         raise BadSeries(
-            f"kinds {', '.join(kinds)} change nothing between {index[part[0]]} and {index[part[-1]]}: the values there are constant or "
-            f"missing. Ask for other kinds, or for fewer events."
+            f"kinds {', '.join(kinds)} change nothing between {index[stretch[0]]} and {index[stretch[-1]]}: the values there are "
+            f"constant or missing. Ask for other kinds, or for fewer events."
         )
 
-    def _drawn(self, kind: str, part: Ints) -> _Event:
-        """An event within the inner three quarters of a part; of size 0 where it would change nothing."""
+    def _drawn(self, kind: str, stretch: Ints) -> _Event:
+        """An event within the inner three quarters of a stretch; of size 0 where it would change nothing."""
         number = int(self.rng.choice(self.targets[kind]))
-        column, margin = self.columns[number], max(2, len(part) // 8)
-        part = part[margin:-margin]
-        length = self._length(column.season, len(part) // 3)
-        start = int(part[self.rng.integers(0, len(part) - length + 1)])
-        stop = min(start + length, int(part[-1]) + 1)  # a gap may lie in between
+        column, margin = self.columns[number], max(2, len(stretch) // 8)
+        inner = stretch[margin:-margin]
+        length = self._length(column.season, len(inner) // 3)
+        start = int(inner[self.rng.integers(0, len(inner) - length + 1)])
+        stop = min(start + length, int(inner[-1]) + 1)  # a gap may lie in between
         old = column.values[start:stop]
         new = KINDS[kind](old.copy(), Site(column, start, self.rng, np.random.default_rng(self.luck)))
         moved = np.where(column.present[start:stop], np.abs(new - old), 0.0)
@@ -169,7 +174,7 @@ class _Plan:
 
 def _plan(table: Table, asked: tuple[str, ...], n_events: int, rng: np.random.Generator) -> _Plan:
     """Measure the columns that may be hit: no more of them than there are events."""
-    varying = _varying(table)
+    varying = _varying(table, n_events)
     if "decorrelation" in asked and len(varying) < 2:
         raise BadParameter("kinds holds 'decorrelation', which needs 2 columns that vary. Give a DataFrame that has them, or leave it out.")
     chosen = rng.permutation(varying)[:n_events].tolist()
@@ -182,15 +187,14 @@ def _plan(table: Table, asked: tuple[str, ...], n_events: int, rng: np.random.Ge
     return _Plan(columns, {kind: numbers for kind, numbers in targets.items() if numbers}, usable, rng, int(rng.integers(2**32)))
 
 
-def _varying(table: Table) -> list[int]:
-    """Numbers of the columns that are not constant; of those with any value where all are constant."""
+def _varying(table: Table, n_events: int) -> list[int]:
+    """Numbers of the columns that are not constant and have room for the events; of any that hold a value if there is none."""
     low, high = np.fmin.reduce(table.values, axis=0), np.fmax.reduce(table.values, axis=0)
-    varying = np.flatnonzero(high > low)
-    if not len(varying):
-        varying = np.flatnonzero(np.isfinite(low))
-    if not len(varying):
-        raise BadSeries("series holds no value at all, so there is nothing to change. Give one with values.")
-    return [int(number) for number in varying]
+    roomy = np.isfinite(table.values).sum(axis=0) >= _ROOM * n_events
+    for fit in ((high > low) & roomy, high > low, np.isfinite(low)):
+        if fit.any():
+            return [int(number) for number in np.flatnonzero(fit)]
+    raise BadSeries("series holds no value at all, so there is nothing to change. Give one with values.")
 
 
 def _linked(values: Floats, chosen: list[int], varying: list[int]) -> list[int]:
@@ -235,7 +239,7 @@ def _copied(source: Any, values: dict[int, Floats]) -> Any:
         return pd.Series(values[0].astype(_dtype(source)), index=source.index, name=source.name)
     copy = source.copy()
     for number, column in values.items():
-        copy.isetitem(number, pd.Series(column.astype(_dtype(source.iloc[:, number])), index=source.index))
+        copy.isetitem(number, column.astype(_dtype(source.iloc[:, number])))
     return copy
 
 
