@@ -83,7 +83,7 @@ class Pipeline(BaseEstimator):
         if complete.sum() < 2:
             raise BadSeries(f"{int(complete.sum())} of {len(table)} training rows are complete behind {list(self.named_stages_)}; a detector needs 2.")
         start = time.perf_counter()
-        fitted = fit_detector(detector, table.values[complete], table.columns)
+        fitted = _fit_detector(detector, table.values[complete])
         self.fit_seconds_[name] = time.perf_counter() - start
         self.named_stages_[name] = fitted
         self._set_model(tuple(parts), fitted, threshold, table)
@@ -269,6 +269,10 @@ class Pipeline(BaseEstimator):
             elif isinstance(stage, Pruned):
                 steps.append((other, stage.detector))
         return Pipeline([(other, stage if isinstance(stage, str) else clone(stage, safe=False)) for other, stage in steps])
+
+
+def _fit_detector(detector: Any, X: Floats) -> Any:
+    return clone(detector).fit(X) if isinstance(detector, Pruned) else fit_detector(detector, X)
 
 
 def _joined(context: Any, rows: Any) -> Any:

@@ -5,11 +5,11 @@ The arithmetic is in `tsprune.kernels.zones`; here thresholds become precision, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tsprune.kernels.labelled import Labelled, Runs, harmonic, paired_masks, runs, steps
+from tsprune.kernels.labelled import Labelled, PrecisionRecall, Runs, harmonic, paired_masks, runs, steps
 from tsprune.kernels.zones import Pieces, ZonePrecision, Zones, zone_recall
 from tsprune.params import check_count
 
@@ -18,13 +18,8 @@ if TYPE_CHECKING:
 
     from tsprune.types import Floats
 
-
-class PrecisionRecall(NamedTuple):
-    """What the predictions are worth, what the events got, and the harmonic mean of both."""
-
-    precision: float
-    recall: float
-    f1: float
+#: Rows are visited in blocks of so many: they stay in the cache, and memory does not grow with their number.
+BLOCK = 2**13
 
 
 def affiliation(labels: ArrayLike, predictions: ArrayLike) -> PrecisionRecall:
@@ -124,11 +119,11 @@ def curves(events: Runs, scores: Floats, thresholds: Floats) -> tuple[Floats, Fl
         return precision, recall, precision
     zones = Zones.of(events, len(scores))
     worth, splitting = ZonePrecision(zones, n_steps), []
-    for rows, zone in zones.blocks():
-        step = steps(scores[rows], thresholds, strict=True)
+    for start in range(0, len(scores), BLOCK):
+        step = steps(scores[start : start + BLOCK], thresholds, strict=True)
         predicted = np.flatnonzero(step < n_steps)
-        piece = Pieces(rows[predicted], zone[predicted], step[predicted])
-        worth.add(piece)
-        splitting.append(piece.taken(zones.may_split(piece, n_steps)))
+        pieces = zones.pieces(start + predicted, step[predicted])
+        worth.add(pieces)
+        splitting.append(pieces.taken(zones.may_split(pieces, n_steps)))
     precision, recall = worth.mean(), zone_recall(zones, Pieces.joined(splitting), n_steps)
     return precision, recall, harmonic(precision, recall)

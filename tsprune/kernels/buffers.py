@@ -17,12 +17,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tsprune.kernels.labelled import Runs, ranges
+from tsprune.kernels.labelled import Runs, ranges, steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from numpy.typing import NDArray
+
     from tsprune.types import Floats, Ints
+
+    Counts = NDArray[np.int32]
+
+#: Rows are placed in blocks of so many: they stay in the cache.
+BLOCK = 2**13
 
 #: A distance that no series has.
 _FAR = 2**48
@@ -30,24 +37,30 @@ _FAR = 2**48
 
 @dataclass(frozen=True)
 class Near:
-    """The rows in or near events, ascending; how far the nearest and the second nearest event are (0 inside)."""
+    """The rows in or near events, ascending, and the threshold at which each is first predicted."""
 
     rows: Ints
-    nearest: Ints
-    second: Ints
+    nearest: Counts  # rows to the nearest event, 0 inside
+    second: Counts  # rows to the second nearest event; what is out of reach stands as reach + 1
+    step: Counts
+    reach: int
 
     @classmethod
-    def of(cls, events: Runs, reach: int, n: int) -> Near:
-        """The rows of a series of length n that lie in events or at most `reach` rows from one."""
-        apart = events.first[1:] - events.last[:-1] > 2 * reach
-        first, last = events.first[np.append(True, apart)], events.last[np.append(apart, True)]
-        rows = ranges(np.maximum(first - reach, 0), np.minimum(last + reach, n - 1) + 1)
+    def of(cls, events: Runs, rows: Ints, scores: Floats, thresholds: Floats, reach: int) -> Near:
+        """Place the `rows_near` events among the events and among descending thresholds."""
         before = np.concatenate([[-_FAR, -_FAR], events.last])
         after = np.concatenate([events.first, [_FAR, _FAR]])
-        event = np.searchsorted(events.first, rows, "right")  # events that have begun
-        left, right = rows - before[event + 1], after[event] - rows
-        others = np.minimum(rows - before[event], after[event + 1] - rows)
-        return cls(rows, np.maximum(np.minimum(left, right), 0), np.minimum(np.maximum(left, right), others))
+        nearest, second, step = np.empty((3, len(rows)), np.int32)
+        for start in range(0, len(rows), BLOCK):
+            block = slice(start, start + BLOCK)
+            here = rows[block]
+            event = np.searchsorted(events.first, here, "right")  # events that have begun
+            left, right = here - before[event + 1], after[event] - here
+            others = np.minimum(here - before[event], after[event + 1] - here)
+            nearest[block] = np.maximum(np.minimum(left, right), 0)
+            second[block] = np.minimum(np.minimum(np.maximum(left, right), others), reach + 1)
+            step[block] = steps(scores[here], thresholds, strict=False)
+        return cls(rows, nearest, second, step, reach)
 
 
 class Weights:
@@ -56,22 +69,25 @@ class Weights:
     Parameters
     ----------
     near : Near
-    step : ndarray of int, shape (len(near.rows),)
-        The threshold that first predicts a row; rows with a step outside 0 ... n_steps - 1 are left out.
+    first, n_steps : int
+        The first threshold, and how many; rows that others predict first are left out.
     """
 
-    def __init__(self, near: Near, step: Ints, n_steps: int) -> None:
-        kept = np.flatnonzero((near.nearest > 0) & (step >= 0) & (step < n_steps))
-        kept = kept[np.argsort(near.second[kept], kind="stable")]
-        self._second = near.second[kept]
-        self._cell = (near.nearest[kept] - 1) * n_steps + step[kept]
+    def __init__(self, near: Near, first: int, n_steps: int) -> None:
+        kept = np.flatnonzero((near.nearest > 0) & (near.step >= first) & (near.step < first + n_steps))
+        second = near.second[kept]
+        cell = (near.nearest[kept].astype(np.int64) - 1) * n_steps + (near.step[kept] - first)
         n_cells = int(near.nearest.max(initial=0)) * n_steps
-        self._table = np.bincount(self._cell, minlength=n_cells).astype(np.float64).reshape(-1, n_steps)
+        self._table = np.bincount(cell, minlength=n_cells).astype(np.float64).reshape(-1, n_steps)
+        twice = np.flatnonzero(second <= near.reach)
+        narrow = np.uint16 if near.reach < 2**16 else np.int64  # 16 bits are sorted by radix
+        twice = twice[np.argsort(second[twice].astype(narrow), kind="stable")]
+        self._second, self._cell = second[twice], cell[twice]
         self._whole = np.zeros(n_steps)  # rows of weight 1
         self._n_whole = 0
 
     def of(self, windows: Ints) -> Floats:
-        """Weight per window and step, shape (len(windows), n_steps); windows rise, also from call to call."""
+        """Weight per window and threshold, shape (len(windows), n_steps); windows rise, also from call to call."""
         growth = windows // 2
         distance = np.arange(1, len(self._table) + 1)
         ramp = np.sqrt(np.maximum(1.0 - distance / np.maximum(windows, 1)[:, None], 0.0)) * (distance <= growth[:, None])
@@ -94,8 +110,16 @@ class Weights:
         self._n_whole = stop
 
 
-def segment_steps(events: Runs, near: Near, step: Ints) -> Iterator[Ints]:
+def rows_near(events: Runs, reach: int, n: int) -> Ints:
+    """The rows of a series of length n that lie in events or at most `reach` rows from one, ascending."""
+    apart = events.first[1:] - events.last[:-1] > 2 * reach
+    first, last = events.first[np.append(True, apart)], events.last[np.append(apart, True)]
+    return ranges(np.maximum(first - reach, 0), np.minimum(last + reach, n - 1) + 1)
+
+
+def segment_steps(events: Runs, near: Near) -> Iterator[Counts]:
     """The threshold that first predicts a row of each segment, for events grown by 0, 1, 2, ... rows."""
+    step = near.step
     first, last = np.searchsorted(near.rows, events.first), np.searchsorted(near.rows, events.last)
     best = np.minimum.reduceat(np.where(near.nearest == 0, step, step.max()), first)
     gaps = events.first[1:] - events.last[:-1]

@@ -11,20 +11,21 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
-from tsprune.kernels.boundary import EXP2, LEAST, PAD, ROUND
+from tsprune.kernels.boundary import FAR, LEAST, PAD, ROUND
 
 if TYPE_CHECKING:
     from tsprune.types import Floats, Ints, Matrix
 
 #: Rows side by side; with PAD vectors their exponents fill a quarter of a first-level cache.
 LANES = 64
-C0, C1, C2, C3, C4, C5, C6, C7, C8, C9, C10 = EXP2
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
-def bump_sum(rows: Matrix, centres: Matrix, squares: Floats, weights: Floats, rate: float, total: Floats) -> None:
+def bump_sum(
+    X: Matrix, origin: Floats, columns: Matrix, squares: Floats, weights: Floats, rate: float, powers: tuple[float, ...], total: Floats
+) -> None:
     """Write the weighted sum of all bumps at each row to `total`; the number of bumps is a multiple of four."""
-    n, width = rows.shape
+    n, width = X.shape
     lanes = np.zeros((width, LANES + PAD))  # the gap keeps lanes of neighbouring features in different cache sets
     terms, shifted = np.empty(PAD * LANES), np.empty(PAD * LANES)
     bits = shifted.view(np.int64)
@@ -33,16 +34,16 @@ def bump_sum(rows: Matrix, centres: Matrix, squares: Floats, weights: Floats, ra
         used = min(LANES, n - start)
         for t in range(used):
             for j in range(width):
-                lanes[j, t] = rows[start + t, j]
+                lanes[j, t] = min(max(X[start + t, j], -FAR), FAR) - origin[j]
         own[:] = 0.0
         sums[:] = 0.0
         for j in range(width):
             for t in range(LANES):
                 own[t] += lanes[j, t] * lanes[j, t]
         for i in range(0, len(weights), PAD):
-            _products(lanes, centres, i, terms)
+            _products(lanes, columns, i, terms)
             _exponents(terms, own, squares[i : i + PAD], rate)
-            _exp2(terms, shifted, bits)
+            _exp2(terms, powers, shifted, bits)
             for h in range(PAD):
                 weight = weights[i + h]
                 for t in range(LANES):
@@ -50,26 +51,28 @@ def bump_sum(rows: Matrix, centres: Matrix, squares: Floats, weights: Floats, ra
         total[start : start + used] = sums[:used]
 
 
-@numba.njit(cache=True, error_model="numpy", nogil=True)
-def _products(lanes: Matrix, centres: Matrix, i: int, terms: Floats) -> None:
-    """Inner products of all lanes with four centres; four features at a time stay in registers."""
-    width = len(lanes)
+@numba.njit(cache=True, error_model="numpy", nogil=True, inline="always")
+def _products(lanes: Matrix, columns: Matrix, i: int, terms: Floats) -> None:
+    """Inner products of all lanes with four centres: two centres and four features at a time share what is read."""
     terms[:] = 0.0
-    for h in range(PAD):
-        term, centre = terms[h * LANES : (h + 1) * LANES], centres[i + h]
+    for c in range(i, i + PAD, 2):
+        a, b = terms[(c - i) * LANES : (c - i + 1) * LANES], terms[(c - i + 1) * LANES : (c - i + 2) * LANES]
         j = 0
-        while j + 4 <= width:
-            v0, v1, v2, v3 = centre[j], centre[j + 1], centre[j + 2], centre[j + 3]
+        while j + 4 <= len(lanes):
+            a0, a1, a2, a3 = columns[j, c], columns[j + 1, c], columns[j + 2, c], columns[j + 3, c]
+            b0, b1, b2, b3 = columns[j, c + 1], columns[j + 1, c + 1], columns[j + 2, c + 1], columns[j + 3, c + 1]
             for t in range(LANES):
-                term[t] = (((term[t] + lanes[j, t] * v0) + lanes[j + 1, t] * v1) + lanes[j + 2, t] * v2) + lanes[j + 3, t] * v3
+                x0, x1, x2, x3 = lanes[j, t], lanes[j + 1, t], lanes[j + 2, t], lanes[j + 3, t]
+                a[t] = (((a[t] + x0 * a0) + x1 * a1) + x2 * a2) + x3 * a3
+                b[t] = (((b[t] + x0 * b0) + x1 * b1) + x2 * b2) + x3 * b3
             j += 4
-        for last in range(j, width):
-            v0 = centre[last]
+        for last in range(j, len(lanes)):
             for t in range(LANES):
-                term[t] += lanes[last, t] * v0
+                a[t] += lanes[last, t] * columns[last, c]
+                b[t] += lanes[last, t] * columns[last, c + 1]
 
 
-@numba.njit(cache=True, error_model="numpy", nogil=True)
+@numba.njit(cache=True, error_model="numpy", nogil=True, inline="always")
 def _exponents(terms: Floats, own: Floats, squares: Floats, rate: float) -> None:
     for h in range(PAD):
         term, square = terms[h * LANES : (h + 1) * LANES], squares[h]
@@ -77,10 +80,11 @@ def _exponents(terms: Floats, own: Floats, squares: Floats, rate: float) -> None
             term[t] = min(max(((own[t] + square) - 2.0 * term[t]) * rate, LEAST), 0.0)
 
 
-@numba.njit(cache=True, error_model="numpy", nogil=True)
-def _exp2(x: Floats, shifted: Floats, bits: Ints) -> None:
+@numba.njit(cache=True, error_model="numpy", nogil=True, inline="always")
+def _exp2(x: Floats, powers: tuple[float, ...], shifted: Floats, bits: Ints) -> None:
     """`kernels.boundary.exp2` in place; `bits` is `shifted` seen as whole numbers."""
     power = bits.view(np.float64)
+    c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10 = powers
     for t in range(len(x)):
         shifted[t] = x[t] + ROUND
         x[t] -= shifted[t] - ROUND
@@ -89,6 +93,6 @@ def _exp2(x: Floats, shifted: Floats, bits: Ints) -> None:
     for t in range(len(x)):
         f = x[t]
         s = f * f
-        even = ((((C10 * s + C8) * s + C6) * s + C4) * s + C2) * s + C0
-        odd = (((C9 * s + C7) * s + C5) * s + C3) * s + C1
+        even = ((((c10 * s + c8) * s + c6) * s + c4) * s + c2) * s + c0
+        odd = (((c9 * s + c7) * s + c5) * s + c3) * s + c1
         x[t] = (even + f * odd) * power[t]

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 #: A matrix of weights has at most this many entries (8 MB); larger ones are applied as sums of powers.
 MATRIX = 1 << 20
+#: Transforms and powers leave an error of about 1e-15 of the plain weight of a fit; where robustness leaves less than this share
+#: of it, the sums are taken term by term.
+WEAK = 1e-2
 #: (1 - r^3)^3 by powers of r.
 CUBES = {0: 1.0, 3: -3.0, 6: 3.0, 9: -1.0}
 
@@ -109,7 +112,10 @@ class Rows:
             fitted = self._plain(y)
         else:
             w = weights.swapaxes(0, 1).reshape(window, -1)
-            fitted = line(self._at[:, None], self._moments(w, w * y), self.limit, self.degree, floor * self._plain_sums[0])
+            sums = self._moments(w, w * y)
+            if self._weights is None and floor < WEAK:
+                self._recompute_weak(sums, w, w * y)
+            fitted = line(self._at[:, None], sums, self.limit, self.degree, floor * self._plain_sums[0])
         return fitted.reshape(self.count, d, columns).swapaxes(0, 1)
 
     @property
@@ -121,6 +127,19 @@ class Rows:
         u = self.scaled[:, None]
         columns = np.concatenate([w, w * u, w * u * u, wy, wy * u], axis=1)
         return self._weigh(columns).reshape(self.count, 5, -1).swapaxes(0, 1)
+
+    def _recompute_weak(self, sums: Floats, w: Matrix, wy: Matrix) -> None:
+        """Sum again, term by term, where few robustness weights are left and the rounding of the powers would be felt."""
+        rows, columns = np.nonzero(sums[0] < WEAK * self._plain_sums[0])
+        u = self.scaled
+        for part in np.array_split(np.arange(len(rows)), len(rows) * self.window // MATRIX + 1):
+            near = self._tricube(rows[part]) * w[:, columns[part]].T
+            far = self._tricube(rows[part]) * wy[:, columns[part]].T
+            sums[:, rows[part], columns[part]] = near.sum(axis=1), near @ u, near @ (u * u), far.sum(axis=1), far @ u
+
+    def _tricube(self, rows: Ints | slice) -> Matrix:
+        """The weight of each sample (column) in some of the fits (row)."""
+        return tricube(np.abs(np.arange(self.window) - self.at[rows, None]), self.reach[rows, None])
 
     @cached_property
     def _plain_sums(self) -> Floats:
@@ -146,11 +165,8 @@ class Rows:
 
     @cached_property
     def _weights(self) -> Matrix | None:
-        """The tricube weight of each sample (column) in each fit (row), where they are few enough."""
-        if self.count * self.window > MATRIX:
-            return None
-        distance = np.abs(np.arange(self.window) - self.at[:, None])
-        return tricube(distance, self.reach[:, None])
+        """The tricube weights of all fits, where they are few enough."""
+        return None if self.count * self.window > MATRIX else self._tricube(slice(None))
 
     @cached_property
     def _fitted(self) -> Matrix:

@@ -6,9 +6,13 @@ complete data, lines win for scattered samples and the season wins for gaps of a
 
 from __future__ import annotations
 
-import numpy as np
+from typing import TYPE_CHECKING
 
-from tsprune.types import Floats, Ints, Mask, Matrix
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+if TYPE_CHECKING:
+    from tsprune.types import Floats, Ints, Mask, Matrix
 
 #: Above this share of missing samples a season is guesswork.
 MOST_MISSING = 0.6
@@ -63,7 +67,7 @@ def _level_and_season(values: Floats, period: int, at: Ints, starts: Ints, ends:
     n = len(values)
     profile = phase_medians(values - _slow_level(values, period), period)
     rest = values - profile[np.arange(n) % period]
-    width = max(5, period // 16)
+    width = max(5, period // 12)
     near = np.arange(width)
     padded = np.concatenate([np.full(width, np.nan), rest, np.full(width, np.nan)])
     before = row_medians(padded[starts[:, None] + near])
@@ -81,7 +85,7 @@ def _slow_level(values: Floats, period: int) -> Floats:
     n = len(values)
     centres = np.arange(0, n, max(1, period // 4))
     padded = np.concatenate([np.full(period, np.nan), values, np.full(period, np.nan)])
-    level = row_medians(np.lib.stride_tricks.sliding_window_view(padded, 2 * period + 1)[centres])
+    level = row_medians(sliding_window_view(padded, 2 * period + 1)[centres])
     known = ~np.isnan(level)
     return np.interp(np.arange(n), centres[known], level[known])
 

@@ -57,7 +57,7 @@ def smooth_into(out: Matrix, at: int, x: Matrix, kernel: Floats, stride: int = 1
     `compiled` runs short kernels as machine code.
     """
     if compiled and len(kernel) <= DIRECT_TAPS:
-        from tsprune.kernels.compiled import smooth
+        from tsprune.kernels.compiled_loess import smooth
 
         half = np.trim_zeros(kernel[len(kernel) // 2 :], "b")
         smooth(x, half, len(kernel) // 2, stride, out, at)

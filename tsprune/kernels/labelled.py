@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from tsprune.types import Floats, Ints, Mask
+
+
+class PrecisionRecall(NamedTuple):
+    """What the predictions are worth, what the events got, and the harmonic mean of both."""
+
+    precision: float
+    recall: float
+    f1: float
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,13 @@ class Runs:
 
     def __len__(self) -> int:
         return len(self.first)
+
+    def count(self, mask: Mask) -> Ints:
+        """How many rows of each run are True in a mask."""
+        if len(self) == 0:
+            return np.empty(0, np.int64)
+        within = mask[ranges(self.first, self.stop)]
+        return np.add.reduceat(within, np.cumsum(self.lengths) - self.lengths, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -151,10 +166,10 @@ def steps(scores: Floats, thresholds: Floats, *, strict: bool) -> Ints:
     return np.searchsorted(-thresholds, -scores, "right" if strict else "left")
 
 
-def harmonic(precision: Floats, recall: Floats) -> Floats:
+def harmonic(precision: Floats | float, recall: Floats | float) -> Floats:
     """F1, that is 2 P R / (P + R), and 0 where both are 0."""
-    total = precision + recall
-    return 2.0 * precision * recall / np.where(total == 0.0, 1.0, total)
+    total = np.add(precision, recall)
+    return np.asarray(2.0 * np.multiply(precision, recall) / np.where(total == 0.0, 1.0, total))
 
 
 def _paired(**named: Any) -> tuple[Any, Any]:

@@ -20,14 +20,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tsprune.kernels.edges import Rows, line, tricube
+from tsprune.kernels.edges import WEAK, Rows, line, tricube
 from tsprune.kernels.filters import BAND_TAPS, DIRECT_TAPS, chunks, correlate, smooth_into
 
 if TYPE_CHECKING:
     from tsprune.types import Floats, Ints, Mask, Matrix
-
-#: A transform leaves an error of about 1e-16 of the largest sum; local sums of weights below this share are computed one by one.
-WEAK = 1e-4
 
 
 @dataclass(frozen=True)
@@ -64,7 +61,18 @@ class Loess:
         Run the inner loops as machine code; worth it for some million samples.
     """
 
-    def __init__(self, n: int, window: int, degree: int, *, jump: int = 1, stride: int = 1, extend: bool = False, floor: float = 0.0, compiled: bool = False):
+    def __init__(
+        self,
+        n: int,
+        window: int,
+        degree: int,
+        *,
+        jump: int = 1,
+        stride: int = 1,
+        extend: bool = False,
+        floor: float = 0.0,
+        compiled: bool = False,
+    ):
         self.n, self.window, self.degree, self.jump, self.stride = n, window, degree, jump, stride
         self.extend, self.floor, self.compiled = extend, floor, compiled
         self.half = window // 2
@@ -120,7 +128,7 @@ class Loess:
         if weights is None:
             smooth_into(out, at, values, self.kernel / self.kernel.sum(), self.stride, compiled=self.compiled)
         elif self.compiled and self.window <= DIRECT_TAPS:
-            from tsprune.kernels.compiled import fit
+            from tsprune.kernels.compiled_loess import fit
 
             half = self.kernel[self.half : -1]  # the outermost weight is zero
             fit(values, weights, half, self.half, self.stride, self.limits, self.degree, self.floor * self.kernel.sum(), out, at)
@@ -188,7 +196,7 @@ class Loess:
     def _join(self, body: Matrix, values: Matrix, weights: Matrix | None) -> None:
         """Keep the fits at every `jump`-th sample and at the last one, and draw lines between them."""
         for group in self.groups:
-            rows = _samples_of(self.n, self.stride, group)
+            rows = _samples_of(self.stride, group)
             fits, jump = body[:, rows], min(self.jump, group.n - 1)
             if group.last is not None:
                 window = rows[group.last_window : group.last_window + group.last.window]
@@ -202,8 +210,9 @@ class Loess:
             share = (row - start) / np.maximum(end - start, 1)
             body[:, rows] = fits[:, start] + (fits[:, end] - fits[:, start]) * share[:, None]
 
+
 def _both_ends(values: Matrix, rows: int, stride: int) -> Floats:
-    """The first rows of each phase, and of the mirrored series, shape (2 * n_series, rows, stride); a row that is not full ends in zeros."""
+    """The first rows of each phase, and of the mirrored series, shape (2 * n_series, rows, stride); an incomplete row ends in zeros."""
     d, n = values.shape
     ends = np.zeros((2 * d, rows * stride))
     reach = min(n, rows * stride)
@@ -212,7 +221,7 @@ def _both_ends(values: Matrix, rows: int, stride: int) -> Floats:
     return ends.reshape(2 * d, rows, stride)
 
 
-def _samples_of(n: int, stride: int, group: Group) -> Ints:
+def _samples_of(stride: int, group: Group) -> Ints:
     """Positions of the samples of each phase of a group, shape (samples, phases)."""
     return np.arange(group.n)[:, None] * stride + np.arange(stride)[group.phases]
 

@@ -10,21 +10,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from tsprune.kernels.fill import fill, runs
 from tsprune.kernels.filters import smooth_into
 from tsprune.kernels.loess import Loess
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tsprune.types import Floats, Matrix
 
 #: Samples that are decomposed together: what one core's cache holds.
 TOGETHER = 1 << 16
 #: With `widen`: the share of its plain weight that a local fit needs.
-WIDEN_BELOW = 0.01
+WIDEN_BELOW = 0.1
 #: Residuals whose median is below this share of the values are rounding: nothing to be robust against.
 ROUNDING = 1e-14
 #: Samples times loops from which machine code repays its loading (about a second).
@@ -92,7 +95,40 @@ def stl(values: Floats, settings: Settings) -> Parts:
     plan = Plan(n, settings, compiled=columns.size * settings.loops >= COMPILE_FROM)
     step = max(1, TOGETHER // n)
     pieces = [plan.decompose(np.ascontiguousarray(columns[:, j : j + step].T)) for j in range(0, d, step)]
-    return Parts(*(np.concatenate(part).T.reshape(values.shape) if d > step else part[0].T.reshape(values.shape) for part in zip(*pieces, strict=True)))
+    joined = (part[0] if len(part) == 1 else np.concatenate(part) for part in zip(*pieces, strict=True))
+    return Parts(*(part.T.reshape(values.shape) for part in joined))
+
+
+def with_gaps(values: Floats, period: int, method: Callable[[Floats], Parts]) -> Parts:
+    """Decompose series in which samples may be missing, each by its own gaps.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,) or (n, d)
+        NaN marks a missing sample.
+    period : int
+        The (shortest) period, by which long gaps are filled; a gap longer than that is filled again from the first decomposition.
+    method : callable
+        Decomposes finite values of either shape.
+
+    Returns
+    -------
+    Parts
+        Trend and seasonal are finite everywhere; a missing sample has weight 0.
+    """
+    missing = np.isnan(values)
+    if not missing.any():
+        return method(values)
+    columns, gaps = values.reshape(len(values), -1), missing.reshape(len(values), -1)
+    parts = method(np.column_stack([fill(column, period) for column in columns.T]))
+    for j in np.flatnonzero(gaps.any(axis=0)):
+        starts, ends = runs(gaps[:, j])
+        if (ends - starts).max() > period:
+            fitted = parts.trend[:, j] + parts.seasonal[:, j].reshape(len(values), -1).sum(axis=1)
+            for part, again in zip(parts, method(np.where(gaps[:, j], fitted, columns[:, j])), strict=True):
+                part[:, j] = again
+    parts.weights[gaps] = 0.0
+    return parts if values.ndim == 2 else Parts(*(part[:, 0] for part in parts))
 
 
 class Plan:
@@ -102,9 +138,10 @@ class Plan:
         self.n, self.settings = n, settings
         s = settings
         floor = WIDEN_BELOW if s.widen else 0.0
-        self.seasonal = Loess(n, s.seasonal, s.seasonal_deg, jump=s.seasonal_jump, stride=s.period, extend=True, floor=floor, compiled=compiled)
-        self.trend = Loess(n, s.trend, s.trend_deg, jump=s.trend_jump, floor=floor, compiled=compiled)
-        self.low_pass = Loess(n, s.low_pass, s.low_pass_deg, jump=s.low_pass_jump, compiled=compiled)
+        smoother = partial(Loess, n, floor=floor, compiled=compiled)
+        self.seasonal = smoother(s.seasonal, s.seasonal_deg, jump=s.seasonal_jump, stride=s.period, extend=True)
+        self.trend = smoother(s.trend, s.trend_deg, jump=s.trend_jump)
+        self.low_pass = smoother(s.low_pass, s.low_pass_deg, jump=s.low_pass_jump)
 
     def decompose(self, values: Matrix) -> Parts:
         """Decompose the rows of an array of shape (n_series, n)."""

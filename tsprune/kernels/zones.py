@@ -17,20 +17,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tsprune.kernels.labelled import ranges
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tsprune.kernels.labelled import Runs
     from tsprune.types import Floats, Ints, Mask
 
-#: Rows are visited in blocks of so many: they stay in the cache, and memory does not grow with their number.
-BLOCK = 2**13
-
 
 class Pieces(NamedTuple):
-    """Rows that are predicted at some threshold: their zone, and the step at which they first are; by zone, then by row."""
+    """Rows that some threshold predicts: their zone, and the step at which they first are; by zone, then by row."""
 
     rows: Ints
     zone: Ints
@@ -60,19 +53,16 @@ class Zones:
         middles = events.stop[:-1] + events.first[1:]
         return cls(2 * events.first, 2 * events.stop, np.concatenate([[0], middles, [2 * n]]))
 
-    @property
-    def lengths(self) -> Ints:
-        """Half rows of each zone."""
-        return np.diff(self.edges)
-
-    def blocks(self) -> Iterator[tuple[Ints, Ints]]:
-        """Rows and their zones, block by block; a row that an edge cuts stands twice."""
-        first, stop = self.edges[:-1] // 2, (self.edges[1:] + 1) // 2
-        for start in range(0, int(stop[-1]), BLOCK):
-            end = min(start + BLOCK, int(stop[-1]))
-            here = np.arange(np.searchsorted(stop, start, "right"), np.searchsorted(first, end, "left"))
-            begins, ends = np.maximum(first[here], start), np.minimum(stop[here], end)
-            yield ranges(begins, ends), np.repeat(here, ends - begins)
+    def pieces(self, rows: Ints, step: Ints) -> Pieces:
+        """Rows and their zones; a row that an edge cuts stands twice."""
+        zone = np.searchsorted(self.edges, 2 * rows, "right") - 1
+        cut = self.edges[zone + 1] == 2 * rows + 1
+        if cut.any():
+            twice = np.repeat(np.arange(len(rows)), 1 + cut)
+            zone = zone[twice]
+            zone[np.flatnonzero(cut) + np.cumsum(cut[cut])] += 1
+            rows, step = rows[twice], step[twice]
+        return Pieces(rows, zone, step)
 
     def may_split(self, pieces: Pieces, n_steps: int) -> Ints:
         """Pieces that can come between an event and the nearest prediction: within it, or ahead of all that lie nearer."""
@@ -101,14 +91,17 @@ class ZonePrecision:
         begins = np.concatenate([[pieces.zone[0] != self._zone], pieces.zone[1:] != pieces.zone[:-1]])
         place = np.cumsum(begins)  # 0: the open zone
         cell, n_cells = place * self._n_steps + pieces.step, (place[-1] + 1) * self._n_steps
-        worth, length = (np.bincount(cell, each, n_cells).reshape(-1, self._n_steps) for each in _worth(pieces, self._zones))
+        worth, length = (
+            np.bincount(cell, each, n_cells).reshape(-1, self._n_steps).astype(np.float64, copy=False)
+            for each in _worth(pieces, self._zones)
+        )
         worth[0] += self._worth[0]
         length[0] += self._length[0]
         self._close(worth[:-1], length[:-1])
         self._zone, self._worth, self._length = int(pieces.zone[-1]), worth[-1:], length[-1:]
 
     def mean(self) -> Floats:
-        """Precision per threshold, NaN where nothing is predicted; no row may follow."""
+        """Precision per threshold, NaN where nothing is predicted; asked for once, when all rows are in."""
         self._close(self._worth, self._length)
         return np.where(self._n_touched > 0, self._total / np.maximum(self._n_touched, 1), np.nan)
 
@@ -161,14 +154,14 @@ def _distance(zones: Zones, zone: Ints, left: Ints, right: Ints) -> Floats:
     lower, upper = zones.edges[zone], zones.edges[zone + 1]
     start = np.maximum(left, zones.first[zone])
     end = np.maximum(np.minimum(right, zones.stop[zone]), start)
-    middle = np.clip((left + right) / 2, start, end)
+    middle: Floats = np.clip((left + right) / 2, start, end)
     # Of the zone, d + min(d, upper - left - d) is nearer than d to a point at distance d right of `left`: twice the smaller
     # of d and half of upper - left.
     lost = _capped((upper - left) / 2, start - left, middle - left) + _capped((right - lower) / 2, right - end, right - middle)
     return np.where((left < 0) & (right > upper), end - start, 2 * lost / (upper - lower))
 
 
-def _capped(top: Floats, near: Floats, far: Floats) -> Floats:
+def _capped(top: Floats, near: Floats | Ints, far: Floats | Ints) -> Floats:
     """Integral of min(d, top) over d = near ... far."""
     low, high = np.minimum(near, top), np.minimum(far, top)
     return (high - low) * (low + high) / 2 + top * ((far - near) - (high - low))

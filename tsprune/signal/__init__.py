@@ -4,6 +4,8 @@ A signal stage maps a regular series to a series on the same index, causally onc
 """
 
 from tsprune.signal.denoise import Denoise
+from tsprune.signal.period import Period, find_periods
+from tsprune.signal.season import Deseason
 from tsprune.signal.trend import Detrend
 
-__all__ = ["Denoise", "Detrend"]
+__all__ = ["Denoise", "Deseason", "Detrend", "Period", "find_periods"]

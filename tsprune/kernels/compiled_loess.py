@@ -19,7 +19,7 @@ FAST = {"contract", "reassoc", "nsz", "arcp"}
 BLOCK = 512
 
 
-@numba.njit(cache=True, fastmath=FAST, error_model="numpy")
+@numba.njit(cache=True, fastmath=FAST, error_model="numpy", nogil=True)
 def smooth(values: Matrix, half: Floats, reach: int, stride: int, out: Matrix, at: int) -> None:
     """Symmetric filter: `half[j]` weighs the samples j strides before and after; `reach` strides into the series is `at` in `out`."""
     length = values.shape[1] - 2 * reach * stride
@@ -36,7 +36,7 @@ def smooth(values: Matrix, half: Floats, reach: int, stride: int, out: Matrix, a
                     total[i] += half[j] * (before[i] + after[i])
 
 
-@numba.njit(cache=True, fastmath=FAST, error_model="numpy")
+@numba.njit(cache=True, fastmath=FAST, error_model="numpy", nogil=True)
 def fit(
     values: Matrix, weights: Matrix, half: Floats, reach: int, stride: int, limits: Floats, degree: int, floor: float, out: Matrix, at: int
 ) -> None:
@@ -52,7 +52,7 @@ def fit(
             _line(sums, limits[begin : begin + BLOCK], degree, floor, fits)
 
 
-@numba.njit(cache=True, fastmath=FAST, error_model="numpy", inline="always")
+@numba.njit(cache=True, fastmath=FAST, error_model="numpy", nogil=True, inline="always")
 def _moments(w: Floats, wy: Floats, half: Floats, reach: int, stride: int, centre: int, size: int, sums: Matrix) -> None:
     s0, s1, s2, t0, t1 = sums[0], sums[1], sums[2], sums[3], sums[4]
     for i in range(size):
@@ -72,7 +72,7 @@ def _moments(w: Floats, wy: Floats, half: Floats, reach: int, stride: int, centr
             t1[i] += k1 * (yb[i] - ya[i])
 
 
-@numba.njit(cache=True, fastmath=FAST, error_model="numpy", inline="always")
+@numba.njit(cache=True, fastmath=FAST, error_model="numpy", nogil=True, inline="always")
 def _line(sums: Matrix, limits: Floats, degree: int, floor: float, out: Floats) -> None:
     for i in range(len(out)):
         s0 = sums[0, i]

@@ -1,0 +1,93 @@
+"""The user's detector, fitted, with the part of a model that scores as it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sklearn.base import clone
+from sklearn.ensemble import IsolationForest
+from sklearn.frozen import FrozenEstimator
+from sklearn.neighbors import LocalOutlierFactor
+from sklearn.svm import OneClassSVM
+
+from tsprune.detect.boundary import to_boundary
+from tsprune.detect.density import to_density, to_neighbours
+from tsprune.detect.forest import to_forest
+from tsprune.detect.opaque import Opaque
+from tsprune.errors import BadParameter, NotPrunable
+
+if TYPE_CHECKING:
+    from tsprune.model.chain import Detector
+    from tsprune.types import Floats
+
+#: What a short name stands for: scikit-learn's detectors, with `nu` at a share of outliers that people have, not at one half.
+SHORT_NAMES: dict[str, Callable[[int | None], Any]] = {
+    "iforest": lambda seed: IsolationForest(random_state=seed),
+    "lof": lambda seed: LocalOutlierFactor(novelty=True),  # noqa: ARG005: nothing random in it
+    "ocsvm": lambda seed: OneClassSVM(nu=0.05),  # noqa: ARG005
+}
+
+#: Tried in turn; each refuses a detector of another kind.
+CONVERTERS: tuple[Callable[[Any], Detector], ...] = (to_forest, to_boundary, to_density, to_neighbours)
+
+
+@dataclass(frozen=True)
+class FittedDetector:
+    """A fitted detector and its part of a model."""
+
+    estimator: Any
+    part_: Detector
+
+
+def unfitted(detector: Any, random_state: int | None = None, n_jobs: int | None = None) -> Any:
+    """A clone of the detector, or the one a short name stands for.
+
+    A LOF of scikit-learn is set to `novelty=True`: without, it has no score for new rows.
+
+    >>> from tsprune.detect.fitted import unfitted
+    >>> unfitted("lof")
+    LocalOutlierFactor(novelty=True)
+    """
+    if isinstance(detector, str):
+        if detector not in SHORT_NAMES:
+            raise BadParameter(f"detector is {detector!r}; it is one of {', '.join(map(repr, SHORT_NAMES))}, or a detector object.")
+        made = SHORT_NAMES[detector](random_state)
+    elif hasattr(detector, "get_params") and hasattr(detector, "fit"):
+        made = clone(detector)
+    else:
+        raise BadParameter(f"detector is {detector!r}; it is a scikit-learn or PyOD detector, or one of {', '.join(map(repr, SHORT_NAMES))}.")
+    if isinstance(made, LocalOutlierFactor):
+        made.set_params(novelty=True)
+    if n_jobs is not None and "n_jobs" in made.get_params():
+        made.set_params(n_jobs=n_jobs)
+    return made
+
+
+def fit_detector(detector: Any, X: Floats, *, random_state: int | None = None, n_jobs: int | None = None) -> FittedDetector:
+    """Fit a clone of the detector on complete rows, shape (n, d); one frozen by scikit-learn's FrozenEstimator is taken as it is."""
+    if isinstance(detector, FrozenEstimator):
+        return FittedDetector(detector.estimator, to_part(detector.estimator))
+    made = unfitted(detector, random_state, n_jobs)
+    made.fit(X)
+    return FittedDetector(made, to_part(made))
+
+
+def to_part(detector: Any) -> Detector:
+    """The part of a model that scores as a fitted detector does: of ours where there is one, else opaque.
+
+    Raises
+    ------
+    NotPrunable
+        If the detector has neither a form of ours nor a `decision_function`.
+    """
+    refusals = []
+    for convert in CONVERTERS:
+        try:
+            return convert(detector)
+        except NotPrunable as refusal:
+            refusals.append(str(refusal))
+    if type(detector).__module__.startswith("pyod."):
+        return Opaque(detector)
+    raise NotPrunable(f"{type(detector).__name__} has no form of ours: {refusals[0]}")

@@ -1,0 +1,300 @@
+"""An isolation forest as a part of a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from tsprune.errors import BadModelFile, BadParameter
+from tsprune.kernels import forest as trees
+from tsprune.kernels.forest_program import Program, compile_program
+from tsprune.model.part import Part, Spec, read
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from tsprune.types import AnyArray, Floats, Ints, Json, Mask, Matrix
+
+#: Path length of one unit where leaves hold counts: the sums of a forest of MANY nodes still fit 63 bits.
+FINE = 2.0**-38
+MANY = 2**24
+#: Largest learned path length, in steps: differences of two fit 16 bits.
+LARGEST = 2**14 - 1
+#: Rows from which the batch kernel, and the loading of numba, pay off.
+BATCH = 2_000
+#: Nodes per tree up to which evaluating all of them beats walking past most, and leaves that a number of 16 bits counts.
+FLAT, COUNTED = 2_000, 2**16
+
+
+@dataclass(frozen=True)
+class Forest(Part):
+    """Isolation trees; score = 2^-(mean path length / normal) + shift.  One part is one node.
+
+    Nodes stand in pre-order, tree after tree (see `kernels.forest`).  As grown, a leaf holds the number of training rows that
+    ended in it, and its path length follows; once pruned, it holds a learned path length in whole steps.
+
+    Parameters
+    ----------
+    n_features : int
+        Columns of the rows to score.
+    feature : ndarray of int64, shape (n_nodes,)
+        Column that an inner node compares; -1 at a leaf.
+    threshold : ndarray of float32, shape (n_nodes,)
+        A row goes right where its value, as float32, is above; 0 at a leaf.
+    leaf : ndarray of int64, shape (n_nodes,)
+        Training rows, or learned path length in steps, of a leaf; 0 at an inner node.
+    step : float
+        Path length of one step; 0 where leaves hold training rows.
+    base : float
+        Path length that every row has on top: that of the trees which were pruned altogether.
+    mean_of : float
+        Number of trees that the sum of path lengths is divided by.
+    normal : float
+        Average path length among as many rows as one tree was grown on.
+    shift : float
+        Added to the score (PyOD's offset; 0 for scikit-learn).
+
+    Examples
+    --------
+    One tree: three of the four rows that it was grown on lie at or below 0.5.
+
+    >>> import numpy as np
+    >>> from tsprune.model.forest import Forest
+    >>> forest = Forest(
+    ...     n_features=1,
+    ...     feature=np.array([0, -1, -1]),
+    ...     threshold=np.array([0.5, 0, 0], dtype=np.float32),
+    ...     leaf=np.array([0, 3, 1]),
+    ...     step=0.0, base=0.0, mean_of=1.0, normal=2.33, shift=0.0,
+    ... )
+    >>> forest.anomaly_score([[0.0], [1.0]]).round(3)
+    array([0.517, 0.743])
+    """
+
+    n_features: int
+    feature: Ints
+    threshold: NDArray[np.float32]
+    leaf: Ints
+    step: float
+    base: float
+    mean_of: float
+    normal: float
+    shift: float
+
+    @property
+    def n_parts(self) -> int:
+        """Number of nodes."""
+        return len(self.feature)
+
+    @property
+    def n_trees(self) -> int:
+        """Number of trees that are left."""
+        return len(self.roots)
+
+    @property
+    def n_out(self) -> int:
+        """One score per row."""
+        return 1
+
+    @property
+    def used_features(self) -> Ints:
+        """Columns that any node compares; the others are never read."""
+        return np.unique(self.feature[self.feature >= 0])
+
+    def anomaly_score(self, X: ArrayLike) -> Floats:
+        """Score complete rows; the same bits for one row as within any batch.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray, shape (n_samples,)
+            Higher = more anomalous.
+
+        Raises
+        ------
+        BadParameter
+            If the number of columns is another one.
+        """
+        rows = self._rows(X)
+        if self._in_batch(rows):
+            from tsprune.kernels import forest_vector
+
+            sums = self._from_first_leaves + forest_vector.path_sums(rows, self._program)
+        else:
+            sums = self._worth.take(trees.leaves(_singles(rows), self._walk)).sum(axis=1)
+        return np.exp2((self.base + sums * self._unit) / (-self.mean_of * self.normal)) + self.shift
+
+    def part_scores(self, X: ArrayLike) -> Matrix:
+        """Path length of each row in each tree, shape (n_samples, n_trees)."""
+        return self._worth.take(self.leaves(X)) * self._unit
+
+    def leaves(self, X: ArrayLike) -> Ints:
+        """Position of the leaf in which each row ends in each tree, shape (n_samples, n_trees)."""
+        rows = self._rows(X)
+        if not self._in_batch(rows):
+            return trees.leaves(_singles(rows), self._walk)
+        from tsprune.kernels import forest_vector
+
+        numbers = forest_vector.leaf_numbers(rows, self._numbering)
+        return np.flatnonzero(self.feature < 0)[numbers.T + self._numbering.worth_starts]
+
+    def keep(self, mask: Mask) -> Self:
+        """The forest of some of its trees (a bool for each tree); the score stays on its scale.
+
+        Raises
+        ------
+        BadParameter
+            If the mask is of another length or keeps no tree.
+        """
+        mask = np.asarray(mask, dtype=bool)
+        if mask.shape != (self.n_trees,) or not mask.any():
+            raise BadParameter(f"mask has shape {mask.shape} and keeps {mask.sum()}; it has one bool for each of {self.n_trees} trees, one True at least.")
+        nodes = np.repeat(mask, np.diff(np.append(self.roots, self.n_parts)))
+        share = float(mask.mean())
+        return replace(
+            self,
+            feature=self.feature[nodes],
+            threshold=self.threshold[nodes],
+            leaf=self.leaf[nodes],
+            base=self.base * share,
+            mean_of=self.mean_of * share,
+        )
+
+    @cached_property
+    def ends(self) -> Ints:
+        """Position behind the last node of each node's subtree, shape (n_nodes,)."""
+        return trees.subtree_ends(self.feature >= 0)
+
+    @cached_property
+    def roots(self) -> Ints:
+        """Position of each tree's root, shape (n_trees,)."""
+        return trees.roots(self.ends)
+
+    @property
+    def lengths(self) -> Floats:
+        """Path length of each leaf, shape (n_nodes,); 0 at an inner node."""
+        return self._worth * self._unit
+
+    @property
+    def _unit(self) -> float:
+        return self.step or FINE
+
+    @cached_property
+    def _worth(self) -> Ints:
+        if self.step:
+            return self.leaf
+        inner = self.feature >= 0
+        lengths = trees.depths(inner, self.ends) + trees.average_path_length(self.leaf)
+        return np.where(inner, 0, np.rint(lengths / FINE)).astype(np.int64)
+
+    @cached_property
+    def _walk(self) -> trees.Walk:
+        return trees.walk_of(self.feature, self.threshold)
+
+    @cached_property
+    def _program(self) -> Program:
+        return compile_program(self.feature, self.threshold, self._worth, direct=self.step > 0)
+
+    @cached_property
+    def _numbering(self) -> Program:
+        return compile_program(self.feature, self.threshold, self._worth, direct=False)
+
+    @cached_property
+    def _from_first_leaves(self) -> int:
+        """Learned lengths are counted from the first leaf of each tree."""
+        if not self.step:
+            return 0
+        leaf_at = np.flatnonzero(self.feature < 0)
+        return int(self.leaf[leaf_at[np.searchsorted(leaf_at, self.roots)]].sum())
+
+    def _rows(self, X: ArrayLike) -> Matrix:
+        rows = np.ascontiguousarray(X, dtype=np.float64)
+        if rows.ndim != 2 or rows.shape[1] != self.n_features:
+            raise BadParameter(f"X has shape {rows.shape}; it is (n_samples, {self.n_features}), one column per feature.")
+        return rows
+
+    def _in_batch(self, rows: Matrix) -> bool:
+        return len(rows) >= BATCH and self._is_flat
+
+    @cached_property
+    def _is_flat(self) -> bool:
+        """Whether the batch kernel fits: it visits every node."""
+        sizes = np.diff(np.append(self.roots, self.n_parts))
+        return bool(sizes.mean() <= FLAT and (sizes.max() + 1) // 2 <= COUNTED)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: self.__dict__[name] for name in self.__dataclass_fields__}
+
+    def check(self) -> None:
+        """Raise ValueError where a walk could leave the arrays or a score could be no number."""
+        inner = self.feature >= 0
+        if len(inner) + 64 * self.n_trees > MANY or self.leaf.shape != inner.shape or self.threshold.shape != inner.shape:
+            raise ValueError(f"a forest of {len(inner)} nodes, {len(self.leaf)} leaves and {len(self.threshold)} thresholds")
+        if self.n_features < 1 or self.feature.max() >= self.n_features or not np.isfinite(self.threshold).all():
+            raise ValueError("a node compares a column that is not there, or with no number")
+        held = self.leaf[~inner]
+        divisor = self.mean_of * self.normal
+        if not (self.step >= 0 and 1e-9 <= divisor < np.inf and self.normal > 0 and np.isfinite([self.step, self.base, self.shift]).all()):
+            raise ValueError("a scale of the forest is out of range")
+        if np.abs(held).max() > LARGEST if self.step else (held.min() < 1 or held.max() > 2**32):
+            raise ValueError("what a leaf holds is out of range")
+        longest = abs(self.base) + float(np.abs(self._worth).max()) * self._unit * self.n_trees
+        if not longest <= 1000 * divisor:
+            raise ValueError("the path lengths are out of range")
+
+    def to_spec(self) -> Spec:
+        """Shape as one bit per node; 5 bytes per inner node of up to 256 columns, 1 or 2 per leaf."""
+        inner = self.feature >= 0
+        arrays: dict[str, AnyArray] = {
+            "inner": np.packbits(inner),
+            "feature": self.feature[inner].astype(np.min_scalar_type(self.n_features - 1)),
+            "threshold": self.threshold[inner],
+            "leaf": self.leaf[~inner].astype(np.int16 if self.step else np.min_scalar_type(self.leaf.max())),
+        }
+        facts: dict[str, Json] = {name: getattr(self, name) for name in ("n_features", *_SCALES)}
+        return Spec("Forest", facts, arrays)
+
+    @classmethod
+    def from_spec(cls, facts: Mapping[str, Json], arrays: Mapping[str, AnyArray], parts: tuple[Part, ...] = ()) -> Self:
+        """Build the forest from data that may be damaged or hostile.
+
+        Raises
+        ------
+        BadModelFile
+            If the arrays do not fit together.
+        """
+        if parts or set(facts) != {"n_features", *_SCALES} or set(arrays) != {"inner", "feature", "threshold", "leaf"}:
+            raise BadModelFile("the forest is not of the known form.")
+        if any(array.ndim != 1 or array.dtype.kind not in _KINDS[name] for name, array in arrays.items()):
+            raise BadModelFile("an array of the forest is of another type.")
+        n_inner, n_leaves = len(arrays["feature"]), len(arrays["leaf"])
+        n = n_inner + n_leaves
+        if arrays["inner"].dtype != np.uint8 or len(arrays["threshold"]) != n_inner or len(arrays["inner"]) != -(-n // 8):
+            raise BadModelFile("the arrays of the forest do not fit together.")
+        inner = np.unpackbits(arrays["inner"], count=n).astype(bool)
+        if inner.sum() != n_inner:
+            raise BadModelFile("the shape of the forest does not fit its nodes.")
+        feature, leaf, threshold = np.full(n, -1), np.zeros(n, np.int64), np.zeros(n, np.float32)
+        feature[inner], threshold[inner], leaf[~inner] = arrays["feature"], arrays["threshold"], arrays["leaf"]
+        scales = {name: read("float", facts[name], f"Forest.{name}") for name in _SCALES}
+        forest = cls(read("int", facts["n_features"], "Forest.n_features"), feature, threshold, leaf, **scales)
+        forest.check()
+        return forest
+
+
+_SCALES = ("step", "base", "mean_of", "normal", "shift")
+_KINDS = {"inner": "u", "feature": "u", "threshold": "f", "leaf": "iu"}
+
+
+def _singles(rows: Matrix) -> NDArray[np.float32]:
+    """As scikit-learn compares them; a value beyond float32 becomes infinite."""
+    with np.errstate(over="ignore"):
+        return rows.astype(np.float32)

@@ -1,0 +1,277 @@
+"""A detector with parts taken away: as many as the guard lets go, or as few as the user keeps.
+
+The last quarter of the training rows is held back from the pruner, and judges it: fidelity is the agreement of the scores
+before and after the cut on rows that the cut was not made for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, OutlierMixin, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from tsprune.detect import Threshold, fit_detector
+from tsprune.errors import BadParameter, BadSeries, OverPruned
+from tsprune.kernels.agreement import lower_bound
+from tsprune.params import check_share
+from tsprune.prune.cutters import Cutter, ceiling, cutter_for
+from tsprune.prune.guard import Guard
+from tsprune.series.table import read_table
+
+if TYPE_CHECKING:
+    from tsprune.model.chain import Detector
+    from tsprune.types import Floats
+
+#: Share of the training rows that judges a cut, and the fewest that can.
+HELD_BACK, FEWEST = 0.25, 40
+
+
+class Pruned(OutlierMixin, BaseEstimator):
+    """Fit a detector, then cut what its scores can do without.
+
+    An isolation forest loses nodes over the whole forest and gets its leaves refitted; a one-class SVM is rewritten with few
+    centres; LOF gets its reference set cleaned, and condensed on request.
+
+    Parameters
+    ----------
+    detector : "iforest", "ocsvm", "lof", or an estimator
+        An isolation forest, one-class SVM (RBF) or LOF of scikit-learn or PyOD.  It is cloned and fitted; one that is fitted
+        already goes in as `sklearn.frozen.FrozenEstimator(detector)`, or through `tsp.prune`.
+    keep : "auto" or float
+        Share of the parts that stays (nodes, support vectors, reference points), in (0, 1]: max(1, round(keep * n)) of them.
+        "auto" cuts as far as the guard's fidelity holds; LOF is cleaned only.
+    criterion : None
+        How parts are ranked; the default of each detector is the one measured best.
+    guard : Guard, "default" or None
+        What refuses a cut; "default" is `Guard()`, None refuses nothing (and "auto" then stops at a fidelity of 0.99).
+    clean : "mad", float or None
+        LOF only: drop reference points whose distance to the 100th neighbour is beyond median + 3 MAD ("mad"), or
+        the farthest share; None keeps all.
+    random_state : int or None
+        For short names also the seed of the detector.
+    n_jobs : int or None
+        For the detector's own fit where it takes one; results do not depend on it.
+
+    Attributes
+    ----------
+    part_ : Forest, Boundary or Density
+        What is left, as a part of a model.
+    n_parts_before_, n_parts_after_ : int
+    bytes_before_, bytes_after_ : int
+        In a model file, packed the same way.
+    fidelity_ : float
+        Agreement with the detector before the cut (LOF: after cleaning), on held-back rows.
+    fidelity_low_ : float
+        Its lower confidence bound.
+    ceiling_ : float
+        How far two halves of the detector agree with each other on the same rows.
+    refused_ : str
+        Why a cut was refused, or "".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tsprune.prune import Pruned
+    >>> X = np.random.default_rng(0).normal(size=(600, 3))
+    >>> pruned = Pruned("iforest", keep=0.1, guard=None, random_state=0).fit(X)
+    >>> pruned.n_parts_after_ <= round(0.1 * pruned.n_parts_before_)
+    True
+    """
+
+    def __init__(
+        self,
+        detector: Any = "iforest",
+        keep: float | Literal["auto"] = "auto",
+        criterion: None = None,
+        guard: Guard | Literal["default"] | None = "default",
+        clean: float | Literal["mad"] | None = "mad",
+        random_state: int | None = None,
+        n_jobs: int | None = None,
+    ):
+        self.detector = detector
+        self.keep = keep
+        self.criterion = criterion
+        self.guard = guard
+        self.clean = clean
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Fit the detector on the complete rows of X, shape (n, d), and cut it."""
+        values = self._rows(X)
+        guard = self._guard()
+        if self.keep != "auto":
+            check_share(keep=self.keep)
+        if self.criterion is not None:
+            raise BadParameter(f"criterion is {self.criterion!r}; it is None, the one measured best for each detector.")
+        self.n_features_in_ = values.shape[1]
+        fitted = fit_detector(self.detector, values, random_state=self.random_state, n_jobs=self.n_jobs)
+        self.detector_ = fitted.estimator
+        self._cut(fitted.part_, values, guard)
+        self.threshold_ = Threshold().fit(self.part_.anomaly_score(values)).part_.threshold
+        self.offset_ = -self.threshold_
+        return self
+
+    def anomaly_score(self, X: Any) -> Any:
+        """Score rows; higher = more anomalous; NaN for a row that misses a value."""
+        check_is_fitted(self, "part_")
+        table = self._read(X)
+        complete = ~np.isnan(table.values).any(axis=1)
+        scores = np.full(len(table), np.nan)
+        if complete.any():
+            scores[complete] = self.part_.anomaly_score(table.values[complete])
+        return table.scores(scores)
+
+    def score_samples(self, X: Any) -> Floats:
+        """scikit-learn's sign: lower = more anomalous."""
+        return -np.asarray(self.anomaly_score(X))
+
+    def decision_function(self, X: Any) -> Floats:
+        """`score_samples` minus `offset_`: negative for an anomaly."""
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X: Any) -> Any:
+        """scikit-learn's labels: -1 for an anomaly, +1 for a normal row, or one without a score."""
+        return np.where(self.decision_function(X) < 0.0, -1, 1)
+
+    def freeze(self) -> Detector:
+        """The pruned part of a model."""
+        check_is_fitted(self, "part_")
+        return self.part_
+
+    def facts(self) -> dict[str, float]:
+        """Parts before and after, and their share."""
+        told = {"parts_before": float(self.n_parts_before_), "parts_after": float(self.n_parts_after_)}
+        return told | {"bytes_before": float(self.bytes_before_)} | self.cleaning_
+
+    # -- cutting ----------------------------------------------------------------------------------------------------
+
+    def _cut(self, whole: Detector, values: Floats, guard: Guard | None) -> None:
+        n_held = round(HELD_BACK * len(values))
+        seen, held = (values[:-n_held], values[-n_held:]) if n_held >= FEWEST else (values, values)
+        self.n_parts_before_, self.bytes_before_ = whole.n_parts, whole.nbytes
+        self.cleaning_: dict[str, float] = {}
+        self.refused_ = ""
+        whole, judge = self._cleaned(whole, values), guard or Guard()
+        cutter = cutter_for(whole, seen, self.random_state)
+        bound = Bound(cutter, whole, held, judge.confidence, self.random_state)
+        if self.keep == "auto":
+            cut = _farthest(cutter, bound, judge)
+        else:
+            cut = cutter.at(max(1, round(self.keep * self.n_parts_before_)))
+            if guard is not None and not guard.accepts(bound(cut)):
+                cut = self._refused(cut, whole, bound, guard)
+        self.part_: Detector = whole if cut is None else cut
+        self.n_parts_after_, self.bytes_after_ = self.part_.n_parts, self.part_.nbytes
+        self.fidelity_ = bound.fidelity(self.part_)
+        self.fidelity_low_ = bound(self.part_)
+        self.ceiling_ = ceiling(self.detector_, whole, values, held, cutter.fidelity, self.random_state)
+
+    def _cleaned(self, whole: Detector, values: Floats) -> Detector:
+        return whole
+
+    def _refused(self, cut: Detector, whole: Detector, bound: Bound, guard: Guard) -> Detector:
+        self.refused_ = (
+            f"keep={self.keep:g} leaves {cut.n_parts} of {self.n_parts_before_} parts at a fidelity of {bound.fidelity(cut):.3f}, whose lower "
+            f"{guard.confidence:.0%} bound {bound(cut):.3f} is below the guard's {guard.fidelity:g}"
+        )
+        if guard.on_fail == "raise":
+            raise OverPruned(f"{self.refused_}. Keep more parts, lower the guard's fidelity, or give keep='auto'.")
+        return whole
+
+    def _rows(self, X: Any) -> Floats:
+        table = read_table(X)
+        values = table.values[~np.isnan(table.values).any(axis=1)]
+        if len(values) < 2:
+            raise BadSeries(f"X has {len(values)} complete sample(s) of {len(table)}; a detector needs 2. Fill the gaps or give more rows.")
+        return values
+
+    def _read(self, X: Any) -> Any:
+        table = read_table(X)
+        if table.values.shape[1] != self.n_features_in_:
+            raise BadSeries(f"X has {table.values.shape[1]} features, but Pruned is expecting {self.n_features_in_} features as input")
+        return table
+
+    def _guard(self) -> Guard | None:
+        guard = Guard() if self.guard == "default" else self.guard
+        if guard is not None and not isinstance(guard, Guard):
+            raise BadParameter(f"guard is {guard!r}; it is a Guard, 'default' or None.")
+        return guard
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+class Bound:
+    """Agreement of a cut with the whole on held-back rows, and the lower confidence bound of it."""
+
+    def __init__(self, cutter: Cutter, whole: Detector, held: Floats, confidence: float, random_state: int | None):
+        self.measure = cutter.fidelity
+        self.held = held
+        self.whole = whole.anomaly_score(held)
+        self.confidence = confidence
+        self.random_state = random_state
+
+    def fidelity(self, cut: Detector) -> float:
+        """Agreement on the held-back rows."""
+        return self.measure(self.whole, cut.anomaly_score(self.held))
+
+    def __call__(self, cut: Detector) -> float:
+        return lower_bound(self.measure, self.whole, cut.anomaly_score(self.held), confidence=self.confidence, random_state=self.random_state)
+
+
+def _farthest(cutter: Cutter, bound: Bound, guard: Guard) -> Detector | None:
+    """The hardest cut that the guard accepts, by bisection: harder cuts are less faithful, up to noise."""
+    sizes = cutter.sizes()
+    accepted: Detector | None = None
+    low, high = 0, len(sizes)
+    while low < high:
+        middle = (low + high) // 2
+        cut = cutter.at(sizes[middle])
+        if guard.accepts(bound(cut)):
+            accepted, low = cut, middle + 1
+        else:
+            high = middle
+    return accepted
+
+
+def prune(
+    fitted_detector: Any,
+    X: Any,
+    keep: float | Literal["auto"] = "auto",
+    *,
+    guard: Guard | Literal["default"] | None = "default",
+    criterion: None = None,
+    clean: float | Literal["mad"] | None = "mad",
+    random_state: int | None = None,
+    n_jobs: int | None = None,
+) -> Pruned:
+    """Prune a detector of scikit-learn or PyOD that is fitted already; it stays as it is.
+
+    Parameters
+    ----------
+    fitted_detector : estimator
+        A fitted isolation forest, one-class SVM (RBF) or LOF.
+    X : array or DataFrame, shape (n, d)
+        The rows it was fitted on, in time order: the last quarter judges the cut.
+    keep, guard, criterion, clean, random_state, n_jobs
+        As in `Pruned`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.ensemble import IsolationForest
+    >>> import tsprune as tsp
+    >>> X = np.random.default_rng(0).normal(size=(600, 3))
+    >>> forest = IsolationForest(random_state=0).fit(X)
+    >>> pruned = tsp.prune(forest, X, keep=0.25, guard=None)
+    >>> pruned.fidelity_ > 0.98
+    True
+    """
+    arguments = {"keep": keep, "guard": guard, "criterion": criterion, "clean": clean, "random_state": random_state, "n_jobs": n_jobs}
+    return Pruned(FrozenEstimator(fitted_detector), **arguments).fit(X)
