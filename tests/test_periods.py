@@ -70,20 +70,24 @@ def aimless(seed):
 
 
 def test_nine_of_ten_cycles_are_found_at_noise_up_to_their_own_size():
-    found = [(find(x), period) for x, period in map(cyclic, range(120))]
+    found = [(find(x), period) for x, period in map(cyclic, range(100))]
     right = [bool(periods) and abs(periods[0].samples - period) <= max(1.0, 0.02 * period) for periods, period in found]
     assert np.mean(right) >= 0.9
 
 
 def test_nothing_is_found_in_noise():
-    found = {seed: periods for seed in range(400) if (periods := find(aimless(seed)))}
-    assert len(found) <= 4, found
+    found = {seed: periods for seed in range(240) if (periods := find(aimless(seed)))}
+    assert len(found) <= 2, found
 
 
 def test_every_real_series_with_a_known_clock_shows_its_period():
     manifest = pd.read_csv(shared("data/manifest.csv"))
     known = manifest[manifest["period_source"] == "domain"]
-    missed = {row.name_: (row.period, own) for row in known.rename(columns={"name": "name_"}).itertuples() if row.period not in (own := _whole(row))}
+    missed = {
+        row.name_: (row.period, own)
+        for row in known.rename(columns={"name": "name_"}).itertuples()
+        if row.period not in (own := _whole(row))
+    }
     assert not missed
     assert len(known) >= 32
 
@@ -120,7 +124,7 @@ def test_a_week_is_found_within_a_year():
     assert [p.whole for p in find_periods(pd.Series(x, index))] == [7, 365]
 
 
-@pytest.mark.parametrize("freq, period", [("12h", 2), ("QS", 4), ("MS", 12), ("D", 7), ("30min", 48)])
+@pytest.mark.parametrize(("freq", "period"), [("12h", 2), ("QS", 4), ("MS", 12), ("D", 7), ("30min", 48)])
 def test_the_calendar_follows_from_the_step(freq, period):
     index = pd.date_range("1990-01-01", periods=40 * period, freq=freq)
     x = np.tile(np.random.default_rng(1).normal(size=period), 40) + 0.1 * np.random.default_rng(0).normal(size=40 * period)
@@ -186,7 +190,12 @@ def test_the_tail_of_student_s_t_is_scipy_s():
 
 
 def test_stages_ask_for_whole_periods_of_a_grid():
-    x = pd.Series(hours(24 * 40), pd.date_range("2026-01-01", periods=24 * 40, freq="h")).iloc[::-1].iloc[::-1].drop(pd.Timestamp("2026-01-03"))
+    x = (
+        pd.Series(hours(24 * 40), pd.date_range("2026-01-01", periods=24 * 40, freq="h"))
+        .iloc[::-1]
+        .iloc[::-1]
+        .drop(pd.Timestamp("2026-01-03"))
+    )
     table = read_table(x)
     assert periods_on_grid(on_grid(table.values[:, 0], table.slots.absolute), table.clock) == (DAY,)
 
@@ -207,7 +216,7 @@ def test_series_of_no_use_are_refused_with_the_way_out():
 
 
 @pytest.mark.parametrize(
-    "arguments, words",
+    ("arguments", "words"),
     [
         ({"x": np.ones((9, 2))}, "2 columns; find_periods takes one"),
         ({"step": 300}, "with its unit"),

@@ -34,7 +34,7 @@ def run(folder: Path, name: str = "elnino") -> int:
     past, rest, truth = data.frame.iloc[:n], data.frame.iloc[n:], data.labels.iloc[n:]
     _say(f"{data.facts['title']}: {len(data.frame):,} rows. Learning on the first {n:,}, judging on the rest.")
     pipeline = Pipeline(
-        [Deseason(), Windows(12, features=("raw", "statistics")), SelectFeatures(), Pruned("iforest", random_state=0), Threshold(rate=0.02)]
+        [Deseason(), Windows(3, features="raw"), SelectFeatures(), Pruned("iforest", random_state=0), Threshold(rate=0.02)]
     )
     pipeline.fit(past)
     _say("learned; now each stage is left out in turn and what stands behind it is refitted ...")

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from tsprune import metrics as m
-from tsprune.errors import BadParameter
 
 if TYPE_CHECKING:
     from tsprune.types import Floats, Ints, Mask
@@ -86,67 +85,68 @@ class Judged:
         return Judged(np.where(known, self.scores, np.nan), self.alarms & known)
 
 
-Metric = Callable[["Ints", Judged, int], float]
-
-#: Metrics of a report by name; each gets labels, what was said, and the buffer around events.  A new one is one line.
-METRICS: dict[str, Metric] = {
-    "affiliation_f1": lambda y, said, buffer: m.affiliation(y, said.alarms).f1,
-    "auc_pr": lambda y, said, buffer: m.average_precision(y, said.scores),
-    "best_f1": lambda y, said, buffer: m.best_f1(y, said.scores),
-    "event_f1": lambda y, said, buffer: m.event_f1(y, said.alarms),
-    "roc_auc": lambda y, said, buffer: m.roc_auc(y, said.scores),
-    "vus_pr": lambda y, said, buffer: m.vus_pr(y, said.scores, buffer=buffer),
-    "vus_roc": lambda y, said, buffer: m.vus_roc(y, said.scores, buffer=buffer),
-}
+#: Metrics of which less is better.
+COSTS = frozenset({"detection_delay", "false_alarms_per_week"})
 
 
-def check_metrics(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names of metrics, or BadParameter that lists the known ones."""
-    asked = (names,) if isinstance(names, str) else tuple(names)
-    unknown = [name for name in asked if name not in METRICS]
-    if unknown or not asked:
-        raise BadParameter(f"metrics is {asked!r}; it holds names of {', '.join(METRICS)}.")
-    return asked
+@dataclass(frozen=True)
+class Quality:
+    """Metrics of one pipeline: on the record as it is, and on every resampled one."""
+
+    whole: dict[str, float]
+    drawn: dict[str, Floats]
 
 
-def compare(
-    labels: Ints,
-    without: Judged | None,
-    with_: Judged,
-    metrics: tuple[str, ...],
-    draws: list[Ints],
-    buffer: int,
-) -> dict[str, tuple[float, float, float, float]]:
-    """Per metric: quality without, quality with, and the bounds of their difference over the draws."""
-    result = {}
-    for name in metrics:
-        metric = METRICS[name]
-        quality = metric(labels, with_, buffer)
-        if without is None:
-            result[name] = (float("nan"), quality, float("nan"), float("nan"))
-            continue
-        effects = [
-            metric(labels[rows], with_.taken(rows), buffer) - metric(labels[rows], without.taken(rows), buffer) for rows in draws
-        ]
-        known = np.array([effect for effect in effects if np.isfinite(effect)])
-        tail = 100 * (1 - COVERAGE) / 2
-        low, high = np.percentile(known, [tail, 100 - tail]) if len(known) >= 20 else (float("nan"), float("nan"))
-        result[name] = (metric(labels, without, buffer), quality, float(low), float(high))
-    return result
+@dataclass(frozen=True)
+class Judge:
+    """Labels, metrics and resampled records, the same for every pipeline that is compared."""
+
+    labels: Ints
+    metrics: tuple[str, ...]
+    draws: list[Ints]
+    buffer: int
+    step: float  # seconds from row to row; NaN without a clock
+
+    @classmethod
+    def of(cls, labels: Ints, metrics: tuple[str, ...], n_boot: int, random_state: int, step: float) -> Judge:
+        """A judge of these rows; unknown metrics are refused."""
+        m.evaluate_all([0, 1], [0.0, 1.0], metrics=metrics)
+        return cls(labels, tuple(metrics), block_draws(labels, n_boot, random_state), m.default_buffer(labels), step)
+
+    def quality(self, said: Judged) -> Quality:
+        """All metrics of what a pipeline said."""
+        drawn = [self._evaluate(self.labels[rows], said.taken(rows)) for rows in self.draws]
+        return Quality(self._evaluate(self.labels, said), {name: np.array([found[name] for found in drawn]) for name in self.metrics})
+
+    def chance(self, said: Judged, random_state: int, times: int = 5) -> dict[str, float]:
+        """The metrics of the same scores and alarms in random order: the mean of some shuffles."""
+        rng = np.random.default_rng(random_state)
+        found = [self._evaluate(self.labels, said.taken(rng.permutation(len(self.labels)))) for _ in range(times)]
+        return {name: float(np.mean([each[name] for each in found])) for name in self.metrics}
+
+    def _evaluate(self, labels: Ints, said: Judged) -> dict[str, float]:
+        step = None if np.isnan(self.step) else self.step
+        return m.evaluate_all(labels, said.scores, predictions=said.alarms, buffer=self.buffer, step=step, metrics=self.metrics)
 
 
-def verdict(low: float, high: float) -> Verdict:
-    """Whether an interval lies wholly on one side of zero."""
+def interval(name: str, without: Quality, with_: Quality) -> tuple[float, float]:
+    """Bounds of the effect on one metric over the resampled records; NaN where fewer than 20 tell anything."""
+    effects = with_.drawn[name] - without.drawn[name]
+    effects = effects[np.isfinite(effects)]
+    if len(effects) < 20:
+        return float("nan"), float("nan")
+    tail = 100 * (1 - COVERAGE) / 2
+    low, high = np.percentile(effects, [tail, 100 - tail])
+    return float(low), float(high)
+
+
+def verdict(name: str, low: float, high: float) -> Verdict:
+    """Whether an interval lies wholly on the better or on the worse side of zero."""
+    if name in COSTS:
+        low, high = -high, -low
     if low > 0.0:
         return "helps"
     return "hurts" if high < 0.0 else "no evidence"
-
-
-def chance_of(labels: Ints, said: Judged, names: tuple[str, ...], buffer: int, random_state: int, times: int = 5) -> dict[str, float]:
-    """What the metrics give for the same scores and alarms in random order: the mean of some shuffles."""
-    rng = np.random.default_rng(random_state)
-    orders = [rng.permutation(len(labels)) for _ in range(times)]
-    return {name: float(np.mean([METRICS[name](labels, said.taken(order), buffer) for order in orders])) for name in names}
 
 
 def stretches(labels: Ints, target: int = STRETCHES) -> list[Ints]:
@@ -167,13 +167,6 @@ def block_draws(labels: Ints, n_boot: int, random_state: int) -> list[Ints]:
     rng = np.random.default_rng(random_state)
     pieces = stretches(labels)
     return [np.concatenate([pieces[k] for k in rng.integers(0, len(pieces), len(pieces))]) for _ in range(n_boot)]
-
-
-def default_buffer(labels: Ints) -> int:
-    """The median length of the events: a buffer beyond it rewards chance."""
-    edges = np.diff(np.concatenate([[0], labels, [0]]))
-    lengths = np.flatnonzero(edges == -1) - np.flatnonzero(edges == 1)
-    return max(1, int(np.median(lengths))) if len(lengths) else 1
 
 
 def us_per_row(work: Callable[[int], Any], n: int) -> float:

@@ -7,7 +7,7 @@ import math
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from tsprune import plot
+from tsprune import chart, plot
 
 if TYPE_CHECKING:
     from tsprune.evaluate import StageEffect
@@ -30,13 +30,11 @@ img { max-width: 100%; } code, pre { background: #f5f5f3; padding: .1rem .3rem; 
 
 def report_page(report: Any) -> str:
     """A whole page for a report."""
-    shown = list(report.rows.columns[:6])
-    signals = "".join(_picture(lambda ax, c=column: plot.signal(report, c, ax=ax), f"{column} with events and alarms") for column in shown)
-    more = f"<p>{report.rows.shape[1] - len(shown)} more columns are not drawn.</p>" if report.rows.shape[1] > len(shown) else ""
     facts = "".join(f"<tr><td>{escape(name.replace('_', ' '))}</td><td>{_number(value)}</td></tr>" for name, value in report.facts.items())
     n_bars = sum(math.isfinite(effect.without) for effect in report.stages)
+    scripts, series = chart.parts(report) if chart.available() else ("", _still(report))
     return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>tsprune report</title><style>{_STYLE}</style></head><body>
+<html lang="en"><head><meta charset="utf-8"><title>tsprune report</title><style>{_STYLE}</style>{scripts}</head><body>
 <h1>What each stage is worth</h1>
 <p class="lead">{escape(" ".join(report.sentences()))}</p>
 {report_table(report)}
@@ -46,16 +44,22 @@ is no evidence. A cut's fidelity is the rank agreement of its scores with the un
 two halves of that detector agree with each other.</p>
 <h2>Effects</h2>
 {_picture(lambda ax: plot.effects(report, ax=ax), "effect of each stage", height=0.6 + 0.32 * max(n_bars, 2))}
-<h2>Scores</h2>
+<h2>Scores and signals</h2>
 <p class="legend"><span style="background:{plot.EVENT}">event</span> <span style="border-bottom:2px dashed {plot.ALARM}">threshold</span>
-<span style="border-left:3px solid {plot.ALARM}">alarm</span></p>
-{_picture(lambda ax: plot.scores(report, ax=ax), "anomaly score with threshold and events")}
-<h2>Signals</h2>
-{signals}{more}
+<span style="color:{plot.ALARM}">&#9679; alarm</span></p>
+{series}
 <h2>Facts</h2>
 <table class="tsprune"><tbody>{facts}</tbody></table>
 </body></html>
 """
+
+
+def _still(report: Any) -> str:
+    """The series as pictures, where the chart's libraries are not installed."""
+    shown = list(report.rows.columns[: chart.PANELS])
+    pictures = [_picture(lambda ax: plot.scores(report, ax=ax), "anomaly score with threshold and events")]
+    pictures += [_picture(lambda ax, c=column: plot.signal(report, c, ax=ax), f"{column} with events and alarms") for column in shown]
+    return "".join(pictures) + "<p>For a chart that can be zoomed: <code>pip install 'tsprune[page]'</code>.</p>"
 
 
 def report_table(report: Any) -> str:

@@ -14,7 +14,8 @@ import pandas as pd
 
 from tsprune import page
 from tsprune.errors import BadParameter, NotPrunable
-from tsprune.evaluate import COLUMNS, Judged, StageEffect, block_draws, chance_of, check_metrics, compare, default_buffer, us_per_row, verdict
+from tsprune.evaluate import COLUMNS, Judge, Judged, Quality, StageEffect, interval, us_per_row, verdict
+from tsprune.progress import track
 from tsprune.series.stage import Stage
 from tsprune.series.table import read_table
 
@@ -89,30 +90,35 @@ def make_report(
     pipeline: Any, rows: Any, labels: Any, *, metrics: tuple[str, ...], n_boot: int, random_state: int, context: Any = None
 ) -> Report:
     """Judge a fitted pipeline on rows, stage by stage."""
-    names = check_metrics(metrics)
     table = read_table(rows, clock=pipeline.clock_, name="rows")
     truth = _labels(labels, len(table))
+    judge = Judge.of(truth, tuple(metrics), n_boot, random_state, _seconds(pipeline.clock_))
     context = _context(pipeline, rows) if context is None else context
-    whole = _judge(pipeline, rows, context)
-    others = {name: _judge(other, rows, context) for name, other in _alternatives(pipeline)}
-    known = ~np.isnan(whole.scores)
-    for other in others.values():
-        known &= ~np.isnan(other.scores)
-    draws = block_draws(truth, n_boot, random_state)
-    buffer = default_buffer(truth)
-    chance = chance_of(truth, whole.where(known), names, buffer, random_state)
-    effects: list[StageEffect] = []
+    whole = _judged(pipeline, rows, context)
+    others = {name: _judged(other, rows, context) for name, other in _alternatives(pipeline)}
+    known = np.all([~np.isnan(said.scores) for said in (whole, *others.values())], axis=0)
+    qualities = {name: judge.quality(said.where(known)) for name, said in track(list({"": whole, **others}.items()), "judging stages")}
+    chance = judge.chance(whole.where(known), random_state)
     costs = _costs(pipeline, table)
-    for stage in pipeline.named_stages_:
-        other = others.get(stage)
-        results = compare(truth, None if other is None else other.where(known), whole.where(known), names, draws, buffer)
-        for metric, (without, with_, low, high) in results.items():
-            said = verdict(low, high)
-            effects.append(StageEffect(stage, metric, without, with_, low, high, chance[metric], said, "labels", **costs[stage]))
+    effects = [
+        _effect(stage, metric, qualities.get(stage), qualities[""], chance[metric], costs[stage])
+        for stage in pipeline.named_stages_
+        for metric in judge.metrics
+    ]
     frame = pd.DataFrame(table.values, columns=list(table.columns), index=getattr(rows, "index", None))
     scores = pd.Series(whole.scores, index=frame.index, name="score")
     series = pd.Series(truth, index=frame.index, name="label")
     return Report(tuple(effects), frame, scores, series, pipeline.threshold_, _facts(pipeline, truth, whole))
+
+
+def _effect(stage: str, metric: str, without: Quality | None, with_: Quality, chance: float, costs: dict[str, Any]) -> StageEffect:
+    low, high = (float("nan"), float("nan")) if without is None else interval(metric, without, with_)
+    before = float("nan") if without is None else without.whole[metric]
+    return StageEffect(stage, metric, before, with_.whole[metric], low, high, chance, verdict(metric, low, high), "labels", **costs)
+
+
+def _seconds(clock: Any) -> float:
+    return float("nan") if clock.kind == "index" else clock.duration(1) / 1e9
 
 
 def _labels(labels: Any, n: int) -> Ints:
@@ -133,16 +139,16 @@ def _context(pipeline: Any, rows: Any) -> Any:
     return history if same_kind and history.index[-1] < rows.index[0] else None
 
 
-def _judge(pipeline: Any, rows: Any, context: Any) -> Judged:
+def _judged(pipeline: Any, rows: Any, context: Any) -> Judged:
     scores = np.asarray(pipeline.anomaly_score(rows, context), dtype=np.float64)
     return Judged(scores, pipeline.model_.level.exceeded(scores))
 
 
 def _alternatives(pipeline: Any) -> Iterator[tuple[str, Any]]:
     """The pipeline without each stage that can be left out, fitted on the same history."""
-    for name, fitted in pipeline.named_stages_.items():
-        if isinstance(fitted, Stage) or hasattr(fitted, "fidelity_"):
-            yield name, pipeline.without(name).fit(pipeline.history_)
+    names = [name for name, fitted in pipeline.named_stages_.items() if isinstance(fitted, Stage) or hasattr(fitted, "fidelity_")]
+    for name in track(names, "refitting without each stage"):
+        yield name, pipeline.without(name).fit(pipeline.history_)
 
 
 def _costs(pipeline: Any, table: Any) -> dict[str, dict[str, Any]]:

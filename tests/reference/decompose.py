@@ -13,10 +13,8 @@ def loess(x, y, q, degree, at, robustness):
     """Section 2: a local polynomial through the q nearest points, under tricube weights."""
     distance = np.abs(x - at)
     order = np.argsort(distance, kind="stable")
-    if q <= len(x):
-        reach = distance[order[q - 1]]
-    else:  # the paper stretches by q / n, its NETLIB code by half the excess: this is the code's
-        reach = distance[order[-1]] + (q - len(x)) // 2
+    # where q exceeds n, the paper stretches the reach by q / n and its NETLIB code by half the excess: this is the code's
+    reach = distance[order[q - 1]] if q <= len(x) else distance[order[-1]] + (q - len(x)) // 2
     weight = np.where(distance < reach, (1 - (distance / reach) ** 3) ** 3, 0.0) * robustness
     basis = np.vander(x - at, degree + 1, increasing=True)
     root = np.sqrt(weight)[:, None]

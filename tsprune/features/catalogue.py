@@ -38,7 +38,7 @@ def resolve(features: str | tuple[str, ...], length: int) -> tuple[tuple[str, ..
         if word not in GROUPS and word not in STATISTICS and word not in WIDE:
             known = [*sorted(GROUPS), *WIDE, *sorted(STATISTICS)]
             raise BadParameter(f"features holds {word!r}; it is one or more of {', '.join(known)}.")
-        pairs += [(name, _SHORT.get(name, max(2, round(share * length)))) for name, share in GROUPS.get(word, ((word, 1.0),))]
+        pairs += [(name, min(length, _SHORT.get(name, max(2, round(share * length))))) for name, share in GROUPS.get(word, ((word, 1.0),))]
     if not pairs:
         raise BadParameter("features is empty; name at least one, such as 'raw' or 'statistics'.")
     unique = list(dict.fromkeys(pairs))

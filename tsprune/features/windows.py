@@ -44,7 +44,7 @@ class Windows(Stage):
     --------
     >>> import numpy as np
     >>> from tsprune.features import Windows
-    >>> Windows(length=3, features="raw", scale="none").fit_transform(np.arange(5.0))
+    >>> Windows(length=3, features="raw", scale="none").fit_transform(np.arange(5.0)[:, None])
     array([[nan, nan, nan],
            [nan, nan, nan],
            [ 0.,  1.,  2.],

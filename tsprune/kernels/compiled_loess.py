@@ -1,6 +1,6 @@
-"""The two hot loops of loess as machine code: the same sums as `kernels.filters`, without passes over memory between them.
+"""The hot loops of loess as machine code: the same sums as `kernels.filters`, without passes over memory between them.
 
-Loaded only where there is enough work to pay for loading numba (see `kernels.loess`); results agree to rounding.
+Loaded only where there is enough work to pay for loading numba (see `kernels.stl`); results agree to rounding.
 """
 
 from __future__ import annotations
@@ -24,61 +24,82 @@ def smooth(values: Matrix, half: Floats, reach: int, stride: int, out: Matrix, a
     """Symmetric filter: `half[j]` weighs the samples j strides before and after; `reach` strides into the series is `at` in `out`."""
     length = values.shape[1] - 2 * reach * stride
     for d in range(len(values)):
-        x = values[d]
         for begin in range(0, length, BLOCK):
             total = out[d, at + begin : at + min(begin + BLOCK, length)]
+            _even(values[d], half, stride, begin + reach * stride, total)
+
+
+@numba.njit(cache=True, fastmath=FAST, error_model="numpy", nogil=True)
+def weigh(
+    weights: Matrix, half: Floats, reach: int, stride: int, limits: Floats, floor: float, level: Matrix, slope: Matrix | None
+) -> None:
+    """What `edges.tilt` makes of the moments of the weights around each interior sample; no slope for local constants."""
+    moment = np.arange(len(half)) / reach
+    first, second = half * moment, half * moment * moment
+    s0, s1, s2 = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
+    for d in range(len(weights)):
+        for begin in range(0, len(limits), BLOCK):
+            size = min(BLOCK, len(limits) - begin)
             centre = begin + reach * stride
-            for i in range(len(total)):
-                total[i] = half[0] * x[centre + i]
-            for j in range(1, len(half)):
-                before, after = x[centre - j * stride :], x[centre + j * stride :]
-                for i in range(len(total)):
-                    total[i] += half[j] * (before[i] + after[i])
+            inside = slice(begin, begin + size)
+            _even(weights[d], half, stride, centre, s0[:size])
+            if slope is None:
+                for i in range(size):
+                    level[d, begin + i] = 1.0 / s0[i] if s0[i] > floor else np.nan
+            else:
+                _odd(weights[d], first, stride, centre, s1[:size])
+                _even(weights[d], second, stride, centre, s2[:size])
+                _tilt(s0, s1, s2, limits[inside], floor, level[d, inside], slope[d, inside])
 
 
 @numba.njit(cache=True, fastmath=FAST, error_model="numpy", nogil=True)
 def fit(
-    values: Matrix, weights: Matrix, half: Floats, reach: int, stride: int, limits: Floats, degree: int, floor: float, out: Matrix, at: int
+    values: Matrix, weights: Matrix, level: Matrix, slope: Matrix | None, half: Floats, reach: int, stride: int, out: Matrix, at: int
 ) -> None:
-    """Weighted local constants or lines; NaN where the weights of a fit sum to no more than `floor`."""
-    weighted = np.empty(values.shape[1])
-    sums = np.empty((5, BLOCK))
+    """Weighted local constants or lines, from what `weigh` prepared."""
+    length = level.shape[1]
+    first = half * np.arange(len(half)) / reach
+    weighted, t1 = np.empty(values.shape[1]), np.empty(BLOCK)
     for d in range(len(values)):
-        w = weights[d]
-        weighted[:] = w * values[d]
-        for begin in range(0, len(limits), BLOCK):
-            fits = out[d, at + begin : at + min(begin + BLOCK, len(limits))]
-            _moments(w, weighted, half, reach, stride, begin + reach * stride, len(fits), sums)
-            _line(sums, limits[begin : begin + BLOCK], degree, floor, fits)
+        weighted[:] = weights[d] * values[d]
+        for begin in range(0, length, BLOCK):
+            centre = begin + reach * stride
+            t0 = out[d, at + begin : at + min(begin + BLOCK, length)]
+            _even(weighted, half, stride, centre, t0)
+            if slope is None:
+                for i in range(len(t0)):
+                    t0[i] *= level[d, begin + i]
+            else:
+                _odd(weighted, first, stride, centre, t1[: len(t0)])
+                for i in range(len(t0)):
+                    t0[i] = level[d, begin + i] * t0[i] + slope[d, begin + i] * t1[i]
 
 
-@numba.njit(cache=True, fastmath=FAST, error_model="numpy", nogil=True, inline="always")
-def _moments(w: Floats, wy: Floats, half: Floats, reach: int, stride: int, centre: int, size: int, sums: Matrix) -> None:
-    s0, s1, s2, t0, t1 = sums[0], sums[1], sums[2], sums[3], sums[4]
-    for i in range(size):
-        s0[i], t0[i] = half[0] * w[centre + i], half[0] * wy[centre + i]
-        s1[i] = s2[i] = t1[i] = 0.0
+@numba.njit(cache=True, fastmath=FAST, error_model="numpy", nogil=True)
+def _even(x: Floats, half: Floats, stride: int, centre: int, total: Floats) -> None:
+    for i in range(len(total)):
+        total[i] = half[0] * x[centre + i]
     for j in range(1, len(half)):
-        u = j / reach
-        k0, k1, k2 = half[j], half[j] * u, half[j] * u * u
-        wa, wb = w[centre - j * stride :], w[centre + j * stride :]
-        ya, yb = wy[centre - j * stride :], wy[centre + j * stride :]
-        for i in range(size):
-            both = wa[i] + wb[i]
-            s0[i] += k0 * both
-            s2[i] += k2 * both
-            s1[i] += k1 * (wb[i] - wa[i])
-            t0[i] += k0 * (ya[i] + yb[i])
-            t1[i] += k1 * (yb[i] - ya[i])
+        before, after = x[centre - j * stride :], x[centre + j * stride :]
+        for i in range(len(total)):
+            total[i] += half[j] * (before[i] + after[i])
 
 
-@numba.njit(cache=True, fastmath=FAST, error_model="numpy", nogil=True, inline="always")
-def _line(sums: Matrix, limits: Floats, degree: int, floor: float, out: Floats) -> None:
-    for i in range(len(out)):
-        s0 = sums[0, i]
-        inverse = 1.0 / s0
-        mean, value = sums[1, i] * inverse, sums[3, i] * inverse
-        spread = sums[2, i] * inverse - mean * mean
-        if degree and spread > limits[i] * limits[i]:
-            value -= mean * (sums[4, i] * inverse - mean * value) / spread
-        out[i] = value if s0 > floor else np.nan
+@numba.njit(cache=True, fastmath=FAST, error_model="numpy", nogil=True)
+def _odd(x: Floats, half: Floats, stride: int, centre: int, total: Floats) -> None:
+    total[:] = 0.0
+    for j in range(1, len(half)):
+        before, after = x[centre - j * stride :], x[centre + j * stride :]
+        for i in range(len(total)):
+            total[i] += half[j] * (after[i] - before[i])
+
+
+@numba.njit(cache=True, fastmath=FAST, error_model="numpy", nogil=True)
+def _tilt(s0: Floats, s1: Floats, s2: Floats, limits: Floats, floor: float, level: Floats, slope: Floats) -> None:
+    for i in range(len(level)):
+        share = 1.0 / s0[i] if s0[i] > floor else np.nan
+        mean = s1[i] * share
+        spread = s2[i] * share - mean * mean
+        lean = -mean / spread if spread > limits[i] * limits[i] else 0.0
+        level[i] = (1.0 - lean * mean) * share
+        slope[i] = lean * share

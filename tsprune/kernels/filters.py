@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 FEW_TAPS, BAND_TAPS = 9, 96
 #: Longest kernel that machine code sums term by term; transforms are faster beyond.
 DIRECT_TAPS = 160
-#: Samples worked on at a time: 128 kB of doubles; memory of this size is reused and not asked for anew.
-BATCH = 1 << 14
+#: Samples in the transforms of one call (256 kB of doubles), and in the temporary arrays of one pass (1 MB).
+BATCH, CHUNK = 1 << 15, 1 << 17
 
 
 def correlate(x: Matrix, kernels: Sequence[Floats], stride: int = 1) -> list[Matrix]:
@@ -59,8 +59,8 @@ def smooth_into(out: Matrix, at: int, x: Matrix, kernel: Floats, stride: int = 1
     if compiled and len(kernel) <= DIRECT_TAPS:
         from tsprune.kernels.compiled_loess import smooth
 
-        half = np.trim_zeros(kernel[len(kernel) // 2 :], "b")
-        smooth(x, half, len(kernel) // 2, stride, out, at)
+        half = kernel[len(kernel) // 2 :]
+        smooth(x, half[:-1] if half[-1] == 0.0 else half, len(kernel) // 2, stride, out, at)
         return
     span = (len(kernel) - 1) * stride
     for begin, end in chunks(x.shape[1] - span, span, len(x)):
@@ -68,8 +68,8 @@ def smooth_into(out: Matrix, at: int, x: Matrix, kernel: Floats, stride: int = 1
 
 
 def chunks(length: int, span: int, n_series: int) -> Iterator[tuple[int, int]]:
-    """Cut `length` outputs, which need `span` more inputs, into ranges whose temporary arrays stay in the cache."""
-    step = max(BATCH // n_series, 8 * span)
+    """Cut `length` outputs, which need `span` more inputs, into ranges whose temporary arrays stay small."""
+    step = max(CHUNK // n_series, 16 * span)
     for begin in range(0, length, step):
         yield begin, min(begin + step, length)
 
@@ -100,11 +100,9 @@ def _banded(x: Matrix, kernels: Matrix) -> list[Matrix]:
     r, q = kernels.shape
     length = x.shape[1] - q + 1
     block = max(32, q)
-    band = np.zeros((block + q - 1, r, block))
-    for i in range(block):
-        band[i : i + q, :, i] = kernels.T
+    band = sliding_window_view(np.pad(kernels, ((0, 0), (block - 1, block - 1))), block, axis=1)[:, :, ::-1]
     blocks = np.ascontiguousarray(_blocks(x, block + q - 1, block))
-    out = (blocks @ band.reshape(len(band), -1)).reshape(len(x), -1, r, block)
+    out = (blocks @ band.swapaxes(0, 1).reshape(block + q - 1, r * block)).reshape(len(x), -1, r, block)
     return [out[:, :, i].reshape(len(x), -1)[:, :length] for i in range(r)]
 
 

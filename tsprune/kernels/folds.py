@@ -32,11 +32,11 @@ def prepare(x: Floats) -> Floats | None:
     if known.sum() < max(20, 0.4 * len(x)):
         return None
     row = np.arange(len(x))
-    x = x if known.all() else np.interp(row, row[known], x[known])
+    x = (x if known.all() else np.interp(row, row[known], x[known])) / max(float(np.abs(x[known]).max()), 1e-300)
     low, high = np.quantile(x, [0.005, 0.995])
     x = np.clip(x, low - 0.5 * (high - low), high + 0.5 * (high - low))
     spread = float(x.std())
-    return (x - x.mean()) / spread if spread > 1e-12 * float(np.abs(x).max()) else None
+    return (x - x.mean()) / spread if spread > 1e-12 else None
 
 
 class Folds:

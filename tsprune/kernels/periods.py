@@ -39,8 +39,8 @@ LEAST_OF_ALL = 0.01
 CHANCE, CHANCE_OF_MULTIPLE = 5e-4, 5e-3
 #: How far a line stands above its background: to confirm a period of few cycles, and to confirm one whose cycles differ (a working week).
 LINE, CLEAR_LINE = 12.0, 30.0
-#: Shares of the best gain that are as good as the best: for a calendar period, and for a divisor of the best.
-CALENDAR_SHARE, DIVISOR_SHARE = 0.8, 0.9
+#: Shares of the best gain that are as good as the best: for a calendar period, for one within 1 % of the best, for a divisor of the best.
+CALENDAR_SHARE, NEAR_SHARE, DIVISOR_SHARE = 0.8, 0.6, 0.9
 #: A fraction of a period is its true length where a profile of that length foresees this share of it; shortest such fraction, in samples.
 FRACTION_SHARE, FINEST = 0.96, 6.0
 #: Samples that tell a fraction from another.
@@ -149,7 +149,8 @@ class Search:
         if not good:
             return None
         best = max(good, key=good.__getitem__)
-        expected = (p for p in self.calendar if good.get(p, 0.0) >= CALENDAR_SHARE * good[best])
+        share = {p: NEAR_SHARE if abs(p - best) <= 0.01 * p else CALENDAR_SHARE for p in self.calendar}
+        expected = (p for p in self.calendar if good.get(p, 0.0) >= share[p] * good[best])
         period = next(expected, None) or self._shortest_divisor(best, good)
         return self._day_of(period) or period
 
@@ -180,9 +181,7 @@ class Search:
     def chain(self, first: int) -> list[Found]:
         """Replace a period by two to six times itself where that foresees more, and add one of seven times or of the calendar."""
         longer = self._longer(first)
-        for _ in range(2):
-            if longer is None or longer in self.calendar or not 2 <= round(longer / first) <= 6:
-                break
+        while longer is not None and longer not in self.calendar and round(longer / first) < 7:
             first, longer = longer, self._longer(longer)
         found = [self._found(first, first if first in self.calendar else self._fraction(first))]
         if longer is not None:
@@ -192,9 +191,9 @@ class Search:
 
     def _longer(self, first: int) -> int | None:
         """The multiple that foresees most of what the first period leaves, if it surely foresees any of it."""
-        exact = first in self.calendar
-        multiples = {times * first + off for times in range(2, 8) for off in ((0,) if exact or times * first < 60 else (-1, 0, 1))}
-        multiples |= {p for p in self.calendar if p > first and p % first == 0}
+        multiples = {p for p in self.calendar if p > first and p % first == 0}
+        if first not in self.calendar:
+            multiples |= {times * first + off for times in range(2, 8) for off in ((0,) if times * first < 60 else (-1, 0, 1))}
         gains: dict[int, float] = {}
         for period in sorted(p for p in multiples if p <= self.longest):
             left, t = self.folds.evidence(period, first)

@@ -56,10 +56,10 @@ class Spectrum:
             k = round(at)
             if k > len(self.power) - 3:
                 break
-            low, high = max(1, int(at / 2)), min(len(self.power), int(1.6 * at) + 4)
+            low, high = max(1, int(at / 3)), min(len(self.power), int(1.6 * at) + 8)
             around = np.concatenate([np.arange(low, k - 2, max(1, (k - low) // 64)), np.arange(k + 3, high, max(1, (high - k) // 64))])
             cycles = around * period / self.n
-            around = around[np.abs(cycles - np.round(cycles)) > 0.25]
+            around = around[np.abs(cycles - np.round(cycles)) > 0.2]
             if len(around) >= 3:
                 background = np.mean(np.log(self.power[around] * (around / at) ** 2)) + EULER
                 best = max(best, float(self.power[max(1, k - 1) : k + 2].max() / np.exp(background)))

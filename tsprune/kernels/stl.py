@@ -149,34 +149,38 @@ class Plan:
         y = values - level
         trend, seasonal, rest = np.zeros_like(y), np.zeros_like(y), np.empty_like(y)
         cycles = np.empty((len(y), self.n + 2 * self.settings.period))
-        weights = None
+        weights = of_cycles = of_trend = None
         for outer in range(self.settings.outer_iter + 1):
             if outer:
                 weights = robustness(y - trend - seasonal, ROUNDING * np.abs(values).max(axis=1, keepdims=True))
+                of_cycles, of_trend = self.seasonal.weigh(weights), self.trend.weigh(weights)
             for _ in range(self.settings.inner_iter):
-                self.seasonal.smooth(np.subtract(y, trend, out=rest), weights, out=cycles)
+                self.seasonal.smooth(np.subtract(y, trend, out=rest), of_cycles, out=cycles)
                 self._low(cycles, out=rest)
                 np.subtract(cycles[:, self.settings.period : -self.settings.period], rest, out=seasonal)
-                self.trend.smooth(np.subtract(y, seasonal, out=rest), weights, out=trend)
+                self.trend.smooth(np.subtract(y, seasonal, out=rest), of_trend, out=trend)
         trend += level
         return Parts(trend, seasonal, np.ones_like(y) if weights is None else weights)
 
     def _low(self, cycles: Matrix, out: Matrix) -> None:
         """Moving averages over a period, a period and 3 samples, then loess: all that is slow in the seasonal part."""
         low, p = self.low_pass, self.settings.period
-        if not low.interior or low.jump > 1:
+        if low.interior is None or low.jump > 1:
             low.smooth(_moving_averages(cycles, p), out=out)
             return
         smooth_into(out, low.half, cycles, self._low_kernel, compiled=low.compiled)
-        for ends, target in ((cycles, out), (cycles[:, ::-1], out[:, ::-1])):
-            block = _moving_averages(ends[:, : low.window + 2 * p], p)
-            target[:, : low.half] = low.groups[0].left.fit(block[:, :, None], None, 0.0)[:, :, 0]
+        reach = low.window + 2 * p
+        ends = np.concatenate([cycles[:, :reach], cycles[:, ::-1][:, :reach]])
+        fits = low.groups[0].ends.fit(np.ascontiguousarray(_moving_averages(ends, p).T)).T
+        out[:, : low.half] = fits[: len(cycles)]
+        out[:, ::-1][:, : low.half] = fits[len(cycles) :]
 
     @cached_property
     def _low_kernel(self) -> Floats:
         p = self.settings.period
         boxes = np.convolve(np.convolve(np.ones(p), np.ones(p)), np.ones(3)) / (3.0 * p * p)
-        return np.convolve(boxes, self.low_pass.kernel / self.low_pass.kernel.sum())
+        assert self.low_pass.interior is not None
+        return np.convolve(boxes, self.low_pass.interior.kernel / self.low_pass.interior.mass)
 
 
 def robustness(residual: Matrix, rounding: Matrix) -> Matrix:

@@ -125,9 +125,9 @@ class Forest(Part):
         """
         rows = self._rows(X)
         if self._in_batch(rows):
-            from tsprune.kernels import forest_vector
+            from tsprune.kernels import compiled_forest
 
-            sums = self._from_first_leaves + forest_vector.path_sums(rows, self._program)
+            sums = self._from_first_leaves + compiled_forest.path_sums(rows, self._program)
         else:
             sums = self._worth.take(trees.leaves(_singles(rows), self._walk)).sum(axis=1)
         return np.exp2((self.base + sums * self._unit) / (-self.mean_of * self.normal)) + self.shift
@@ -141,9 +141,9 @@ class Forest(Part):
         rows = self._rows(X)
         if not self._in_batch(rows):
             return trees.leaves(_singles(rows), self._walk)
-        from tsprune.kernels import forest_vector
+        from tsprune.kernels import compiled_forest
 
-        numbers = forest_vector.leaf_numbers(rows, self._numbering)
+        numbers = compiled_forest.leaf_numbers(rows, self._numbering)
         return np.flatnonzero(self.feature < 0)[numbers.T + self._numbering.worth_starts]
 
     def keep(self, mask: Mask) -> Self:

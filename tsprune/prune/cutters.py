@@ -6,13 +6,18 @@ A new kind of detector is one class here, in its own file, and one line in `CUTT
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+from sklearn.base import clone
+
+from tsprune.detect import to_part
 from tsprune.errors import NotPrunable
-from tsprune.kernels.agreement import spearman
+from tsprune.kernels.agreement import spearman, split_half
 from tsprune.model.boundary import Boundary
 from tsprune.model.forest import Forest
 from tsprune.prune.nodes import Collapse
+from tsprune.prune.reduce import Reduction
 
 if TYPE_CHECKING:
     from tsprune.model.chain import Detector
@@ -23,8 +28,8 @@ Fidelity = Callable[["Floats", "Floats"], float]
 #: Shares of a forest's nodes that "auto" tries, from gentle to hard.
 SHARES = (0.7, 0.5, 0.35, 0.25, 0.18, 0.125, 0.09, 0.0625, 0.045, 0.03, 0.02, 0.01)
 
-#: Numbers of centres that "auto" tries, from gentle to hard.
-CENTRES = (256, 128, 64, 32, 16, 8)
+#: Numbers of centres that "auto" tries, from hard to gentle.
+CENTRES = (8, 16, 32, 64, 128, 256)
 
 
 class Cutter(Protocol):
@@ -33,12 +38,12 @@ class Cutter(Protocol):
     #: How the scores before and after are compared.
     fidelity: Fidelity
 
-    def sizes(self) -> list[int]:
-        """Numbers of parts that "auto" tries, from gentle to hard."""
-        ...
-
     def at(self, n_parts: int) -> Detector:
         """The detector with that many parts."""
+        ...
+
+    def farthest(self, accepts: Callable[[Any], bool]) -> Detector | None:
+        """The hardest cut that is accepted, among the sizes tried."""
         ...
 
 
@@ -50,15 +55,39 @@ class ForestCutter:
     def __init__(self, whole: Forest, X: Floats, random_state: int | None):
         self.path = Collapse(whole, X, random_state=random_state)
 
-    def sizes(self) -> list[int]:
-        return [max(1, round(share * self.path.forest.n_parts)) for share in SHARES]
-
     def at(self, n_parts: int) -> Forest:
         return self.path.to(n_parts)
 
+    def farthest(self, accepts: Callable[[Any], bool]) -> Forest | None:
+        """From gentle to hard while accepted: a harder cut goes on from a gentler one."""
+        best = None
+        for share in SHARES:
+            cut = self.at(max(1, round(share * self.path.forest.n_parts)))
+            if not accepts(cut):
+                break
+            best = cut
+        return best
+
+
+class BoundaryCutter:
+    """A one-class SVM rewritten with few centres."""
+
+    fidelity = staticmethod(spearman)
+
+    def __init__(self, whole: Boundary, X: Floats, random_state: int | None):
+        self.reduction = Reduction(whole, X, random_state=random_state)
+
+    def at(self, n_parts: int) -> Boundary:
+        return self.reduction.at(n_parts)
+
+    def farthest(self, accepts: Callable[[Any], bool]) -> Boundary | None:
+        """From hard to gentle until accepted: few centres are quickly tried, and mostly enough."""
+        sizes = [size for size in CENTRES if size < self.reduction.boundary.n_parts]
+        return next((cut for cut in map(self.at, sizes) if accepts(cut)), None)
+
 
 #: Kind of model part -> its cutter.
-CUTTERS: dict[type, Callable[..., Cutter]] = {Forest: ForestCutter}
+CUTTERS: dict[type, Callable[..., Cutter]] = {Boundary: BoundaryCutter, Forest: ForestCutter}
 
 
 def cutter_for(whole: Detector, X: Floats, random_state: int | None) -> Cutter:
@@ -75,3 +104,16 @@ def cutter_for(whole: Detector, X: Floats, random_state: int | None) -> Cutter:
     raise NotPrunable(
         f"{type(whole).__name__} has no parts that can be cut; prune an isolation forest, a one-class SVM with an RBF kernel, or LOF."
     )
+
+
+def ceiling(fitted: Any, whole: Detector, X: Floats, held: Floats, fidelity: Fidelity, random_state: int | None) -> float:
+    """How far two halves of a detector agree with each other: no cut need follow it more closely.
+
+    Halves of the trees of a forest; for other detectors, two fits on random halves of the training rows.
+    """
+    if isinstance(whole, Forest):
+        return split_half(whole.part_scores(held), random_state)
+    order = np.random.default_rng(random_state).permutation(len(X))
+    halves = [X[np.sort(half)] for half in (order[: len(X) // 2], order[len(X) // 2 :])]
+    first, second = (to_part(clone(fitted).fit(half)).anomaly_score(held) for half in halves)
+    return fidelity(first, second)

@@ -7,6 +7,7 @@ training rows and on label-free rows around them, so that what is left follows t
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,24 +17,29 @@ from tsprune.model.forest import LARGEST, Forest
 from tsprune.params import check_count, check_number
 from tsprune.prune.queries import jittered
 from tsprune.prune.splits import Cut, Task
+from tsprune.prune.trees import follow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import ArrayLike
 
     from tsprune.types import Floats, Matrix
 
 #: Share of the splits that go in one round.
-ROUND = 0.15
+ROUND = 0.1
 #: Share of the nodes below which lengths are learned after each round; above it cuts cost next to nothing.
-LEARN = 0.5
+LEARN = 0.35
 #: How exactly lengths are learned between rounds, and in the end.
-ROUGH, EXACT = 0.2, 0.03
-#: Weight of a row that nobody saw, in training rows, and the number of such rows.
-UNSEEN, QUERIES = 0.5, 8_000
+ROUGH, EXACT = 0.1, 0.01
+#: Rows that are drawn at most of those seen, and number of those that nobody saw.
+SEEN, UNSEEN = 8_000, 8_000
+#: Weight of a row that nobody saw.
+QUERY_WEIGHT = 0.5
 #: Share of the rows that `tail_weight` is for.
 TAIL = 0.05
+#: Rows sent down the trees at a time.
+CHUNK = 4_096
+
+Queries = Callable[["Matrix", int, np.random.Generator], "Matrix"]
 
 
 class Collapse:
@@ -45,7 +51,9 @@ class Collapse:
     ----------
     forest : Forest
     X : array_like, shape (n_samples, n_features)
-        Complete training rows; best those that the forest was grown on.
+        Complete training rows; best those that the forest was grown on.  Of more than 8,000 so many are drawn.
+    trees : int or None
+        Choose so many trees first, by orthogonal matching pursuit: fewer visits per row, and the way to prune a large teacher.
     queries : callable or None
         `queries(X, n, rng)` gives n rows that nobody saw, where the cut forest must follow the whole one too.
     tail_weight : float
@@ -72,46 +80,62 @@ class Collapse:
         forest: Forest,
         X: ArrayLike,
         *,
-        queries: Callable[[Matrix, int, np.random.Generator], Matrix] | None = jittered,
-        tail_weight: float = 1.0,
+        trees: int | None = None,
+        queries: Queries | None = jittered,
+        tail_weight: float = 3.0,
         relearn: bool = True,
         random_state: int | None = None,
     ):
         check_number(tail_weight=tail_weight, low=1.0)
         self.forest = forest
         self.relearn = relearn
+        rng = np.random.default_rng(random_state)
         rows = np.asarray(X, dtype=np.float64)
+        rows = rows if len(rows) <= SEEN else rows[np.sort(rng.permutation(len(rows))[:SEEN])]
         n_seen = len(rows)
         if queries is not None:
-            rows = np.concatenate([rows, queries(rows, QUERIES, np.random.default_rng(random_state))])
-        place = np.ascontiguousarray(forest.leaves(rows))
-        target = forest.base + forest.lengths.take(place).sum(axis=1)
-        weights = importance(target, n_seen, tail_weight)
-        task = Task(np.ascontiguousarray(rows.T, dtype=np.float32), target, weights)
-        self._whole = self._main = Cut(task, forest.feature, forest.threshold, forest.lengths, place, forest.base)
+            rows = np.concatenate([rows, queries(rows, UNSEEN, rng)])
+        whole = _uncut(forest, rows, n_seen, tail_weight)
+        if trees is not None:
+            chosen, weight, base = follow(whole.length.astype(np.float32)[whole.place], whole.task.target, whole.task.weights, trees)
+            whole = whole.of_trees(chosen, weight, base)
+        self._passed = [whole]
 
     def to(self, n_nodes: int) -> Forest:
-        """The forest with at most so many nodes (at most two fewer, or as trees vanish); with all of them, the whole one."""
+        """The forest with `n_nodes` nodes (a few less where trees vanish); the whole one where it has no more than that."""
         check_count(n_nodes=n_nodes)
         if n_nodes >= self.forest.n_parts:
             return self.forest
-        if n_nodes > len(self._main.feature):
-            self._main = self._whole
-        while (n := self._in_a_round(self._main)) * 2 <= len(self._main.feature) - n_nodes:
-            self._main = self._after(self._main, n, ROUGH)
-        cut = self._main
-        while (excess := len(cut.feature) - n_nodes) > 0:
-            cut = self._after(cut, min(self._in_a_round(cut), -(-excess // 2)), EXACT)
+        cut = next((passed for passed in reversed(self._passed) if passed.n_nodes >= n_nodes), self._passed[0])
+        while 2 * _in_a_round(cut) <= cut.n_nodes - n_nodes:
+            cut = self._after(cut, _in_a_round(cut), ROUGH)
+            self._remember(cut)
+        while cut.n_nodes > n_nodes:
+            cut = self._after(cut, min(_in_a_round(cut), -(-(cut.n_nodes - n_nodes) // 2)), EXACT)
         return _as_forest(self.forest, cut)
 
-    @staticmethod
-    def _in_a_round(cut: Cut) -> int:
-        return max(1, int(ROUND * len(cut.splits)))
+    def _remember(self, cut: Cut) -> None:
+        """Every cut that halves the one kept before it: a way back that costs little."""
+        if cut.n_nodes <= self._passed[-1].n_nodes / 2:
+            self._passed.append(cut)
 
     def _after(self, cut: Cut, n_splits: int, tolerance: float) -> Cut:
         shorter = cut.shorter(n_splits)
-        learns = self.relearn and len(shorter.feature) <= LEARN * self.forest.n_parts
+        learns = self.relearn and shorter.n_nodes <= LEARN * self._passed[0].n_nodes
         return shorter.learned(tolerance) if learns else shorter
+
+
+def _in_a_round(cut: Cut) -> int:
+    return max(1, int(ROUND * len(cut.splits)))
+
+
+def _uncut(forest: Forest, rows: Matrix, n_seen: int, tail_weight: float) -> Cut:
+    """The whole forest, with the leaf of each row and what is wanted of it."""
+    parts = [forest.leaves(rows[start : start + CHUNK]).astype(np.int32) for start in range(0, len(rows), CHUNK)]
+    place = np.ascontiguousarray(np.concatenate(parts))
+    target = forest.base + np.concatenate([forest.lengths.take(part).sum(axis=1) for part in parts])
+    task = Task(np.ascontiguousarray(rows.T, dtype=np.float32), target, importance(target, n_seen, tail_weight))
+    return Cut(task, forest.feature, forest.threshold, forest.lengths, place, forest.base)
 
 
 def collapse(
@@ -119,8 +143,9 @@ def collapse(
     X: ArrayLike,
     n_nodes: int,
     *,
-    queries: Callable[[Matrix, int, np.random.Generator], Matrix] | None = jittered,
-    tail_weight: float = 1.0,
+    trees: int | None = None,
+    queries: Queries | None = jittered,
+    tail_weight: float = 3.0,
     relearn: bool = True,
     random_state: int | None = None,
 ) -> Forest:
@@ -138,7 +163,7 @@ def collapse(
     >>> bool(np.corrcoef(small.anomaly_score(X), forest.anomaly_score(X))[0, 1] > 0.98)
     True
     """
-    return Collapse(forest, X, queries=queries, tail_weight=tail_weight, relearn=relearn, random_state=random_state).to(n_nodes)
+    return Collapse(forest, X, trees=trees, queries=queries, tail_weight=tail_weight, relearn=relearn, random_state=random_state).to(n_nodes)
 
 
 def importance(target: Floats, n_seen: int, tail_weight: float = 1.0) -> Floats:
@@ -155,7 +180,7 @@ def importance(target: Floats, n_seen: int, tail_weight: float = 1.0) -> Floats:
     density = (high - low) / np.maximum(width, 1e-3 * max(seen[-1] - seen[0], 1e-300))
     weights = np.clip(np.sqrt(density / max(np.median(density[:n_seen]), 1e-300)), 0.3, 4.0)
     weights[target <= seen[int(TAIL * n_seen)]] *= tail_weight
-    weights[n_seen:] *= UNSEEN
+    weights[n_seen:] *= QUERY_WEIGHT
     return weights / weights.mean()
 
 

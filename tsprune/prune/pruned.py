@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from tsprune.model.chain import Detector
     from tsprune.types import Floats
 
-#: Share of the training rows that judges a cut, and the fewest that can.
-HELD_BACK, FEWEST = 0.25, 40
+#: Share of the training rows that judges a cut, and the fewest that can; of more than the most, evenly spread ones do.
+HELD_BACK, FEWEST, MOST = 0.25, 40, 4000
+
+#: Rows that a cut may see; more changed nothing measurable.
+SEEN = 8000
 
 
 class Pruned(OutlierMixin, BaseEstimator):
@@ -152,6 +155,7 @@ class Pruned(OutlierMixin, BaseEstimator):
     def _cut(self, whole: Detector, values: Floats, guard: Guard | None) -> None:
         n_held = round(HELD_BACK * len(values))
         seen, held = (values[:-n_held], values[-n_held:]) if n_held >= FEWEST else (values, values)
+        seen, held = _spread(seen, SEEN), _spread(held, MOST)
         self.n_parts_before_, self.bytes_before_ = whole.n_parts, whole.nbytes
         self.cleaning_: dict[str, float] = {}
         self.refused_ = ""
@@ -159,7 +163,7 @@ class Pruned(OutlierMixin, BaseEstimator):
         cutter = cutter_for(whole, seen, self.random_state)
         bound = Bound(cutter, whole, held, judge.confidence, self.random_state)
         if self.keep == "auto":
-            cut = _farthest(cutter, bound, judge)
+            cut = cutter.farthest(lambda cut: judge.accepts(bound(cut)))
         else:
             cut = cutter.at(max(1, round(self.keep * self.n_parts_before_)))
             if guard is not None and not guard.accepts(bound(cut)):
@@ -183,14 +187,14 @@ class Pruned(OutlierMixin, BaseEstimator):
         return whole
 
     def _rows(self, X: Any) -> Floats:
-        table = read_table(X)
+        table = read_table(X, flat=False)
         values = table.values[~np.isnan(table.values).any(axis=1)]
         if len(values) < 2:
             raise BadSeries(f"X has {len(values)} complete sample(s) of {len(table)}; a detector needs 2. Fill the gaps or give more rows.")
         return values
 
     def _read(self, X: Any) -> Any:
-        table = read_table(X)
+        table = read_table(X, flat=False)
         if table.values.shape[1] != self.n_features_in_:
             raise BadSeries(f"X has {table.values.shape[1]} features, but Pruned is expecting {self.n_features_in_} features as input")
         return table
@@ -225,19 +229,9 @@ class Bound:
         return lower_bound(self.measure, self.whole, cut.anomaly_score(self.held), confidence=self.confidence, random_state=self.random_state)
 
 
-def _farthest(cutter: Cutter, bound: Bound, guard: Guard) -> Detector | None:
-    """The hardest cut that the guard accepts, by bisection: harder cuts are less faithful, up to noise."""
-    sizes = cutter.sizes()
-    accepted: Detector | None = None
-    low, high = 0, len(sizes)
-    while low < high:
-        middle = (low + high) // 2
-        cut = cutter.at(sizes[middle])
-        if guard.accepts(bound(cut)):
-            accepted, low = cut, middle + 1
-        else:
-            high = middle
-    return accepted
+def _spread(rows: Floats, most: int) -> Floats:
+    """At most so many of the rows, evenly spread."""
+    return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(int)]
 
 
 def prune(

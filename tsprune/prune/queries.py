@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tsprune.types import Matrix
 
 #: Standard deviations of the noise, in those of each column; each row draws one.
-SCALES = (0.02, 0.1, 0.3)
+SCALES = (0.02, 0.1, 0.3, 1.0)
 
 
 def jittered(X: Matrix, n: int, rng: np.random.Generator) -> Matrix:

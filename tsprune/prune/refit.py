@@ -9,17 +9,19 @@ from scipy.sparse import csr_array
 from scipy.sparse.linalg import LinearOperator, cg
 
 if TYPE_CHECKING:
-    from tsprune.types import Floats, Ints
+    from numpy.typing import NDArray
+
+    from tsprune.types import Floats
 
 #: Rows that pull a leaf towards the length it had: small leaves hardly move.
 DAMPING = 9.0
 
 
-def membership(number: Ints, n_leaves: int) -> csr_array:
+def membership(number: NDArray[np.int32], n_leaves: int) -> csr_array:
     """One row per row, one column per leaf: 1 where the row ends; `number` of the leaf has shape (n_rows, n_trees)."""
     n_rows, n_trees = number.shape
-    indptr = np.arange(0, number.size + 1, n_trees)
-    return csr_array((np.ones(number.size), number.ravel().astype(np.int32), indptr.astype(np.int32)), shape=(n_rows, n_leaves))
+    starts = np.arange(0, number.size + 1, n_trees, dtype=number.dtype)
+    return csr_array((np.ones(number.size), number.ravel(), starts), shape=(n_rows, n_leaves))
 
 
 def refit(lengths: Floats, member: csr_array, target: Floats, weights: Floats, *, tolerance: float) -> Floats:

@@ -1,7 +1,7 @@
 """A forest on its way down: which splits can go, what each would cost, and the forest without some of them.
 
-Two cuts take away one split each.  A *twin* is a split into two leaves: it becomes one leaf.  A *single* has one leaf only,
-with few rows: its other child takes its place and those rows walk on there.
+Two cuts take away one split each.  A *twin* is a split into two leaves: it becomes one leaf.  A *single* has one leaf only:
+its other child takes its place, and the rows of the leaf walk on there.
 """
 
 from __future__ import annotations
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 
     from tsprune.types import Floats, Ints, Mask
 
-#: A leaf with more than this share of all rows is not worth trying as a single: the price follows its rows.
-FEW_ROWS = 0.2
-
-
 @dataclass(frozen=True)
 class Task:
     """What every round works towards: the same rows, wanted sums and weights."""
@@ -42,8 +38,12 @@ class Cut:
     feature: Ints  #: (n_nodes,) in pre-order, tree after tree; -1 at a leaf
     threshold: NDArray[np.float32]  #: (n_nodes,)
     length: Floats  #: (n_nodes,) path length of a leaf
-    place: Ints  #: (n_rows, n_trees) position of the leaf
+    place: NDArray[np.int32]  #: (n_rows, n_trees) position of the leaf
     base: float  #: path length that all rows have on top
+
+    @property
+    def n_nodes(self) -> int:
+        return len(self.feature)
 
     @cached_property
     def inner(self) -> Mask:
@@ -70,14 +70,14 @@ class Cut:
     @cached_property
     def member(self) -> csr_array:
         """1 where a row (of the sparse array) ends in a leaf (its column)."""
-        number = np.cumsum(~self.inner) - 1
-        return membership(number[self.place], number[-1] + 1)
+        number = np.cumsum(~self.inner, dtype=np.int32) - np.int32(1)
+        return membership(number[self.place], int(number[-1]) + 1)
 
     @cached_property
     def rows_in(self) -> Floats:
-        """Weight of the rows in each leaf, shape (n_nodes,)."""
-        weight = np.zeros(len(self.feature))
-        weight[~self.inner] = self.member.T @ self.task.weights
+        """Weight of the rows in each leaf, shape (n_nodes,); a little where there is none."""
+        weight = np.zeros(self.n_nodes)
+        weight[~self.inner] = self.member.T @ self.task.weights + 1e-3
         return weight
 
     def learned(self, tolerance: float) -> Cut:
@@ -86,6 +86,15 @@ class Cut:
         length[~self.inner] = refit(length[~self.inner], self.member, task.target - self.base, task.weights, tolerance=tolerance)
         return replace(self, length=length)
 
+    def of_trees(self, chosen: Ints, weight: Floats, base: float) -> Cut:
+        """Some of the trees (rising numbers), their lengths times a weight each."""
+        size = np.diff(np.append(self.roots, len(self.feature)))
+        factor = np.zeros(len(size))
+        factor[chosen] = weight
+        kept = np.isin(np.arange(len(size)), chosen).repeat(size)
+        place = _numbered(kept)[self.place[:, chosen]]
+        return Cut(self.task, self.feature[kept], self.threshold[kept], (self.length * factor.repeat(size))[kept], place, base)
+
     def shorter(self, n_splits: int) -> Cut:
         """Without the `n_splits` splits that cost least (fewer where no more can go at once)."""
         cost = self.costs()
@@ -93,32 +102,31 @@ class Cut:
         return self.without(self.splits[np.argpartition(cost, n_splits - 1)[:n_splits]])
 
     def costs(self) -> Floats:
-        """Squared error that the loss of each split adds to the sums, trees being taken one by one; infinite where it cannot go."""
+        """Squared error that the loss of each split adds to the sums, trees being taken one by one; infinite where it cannot go.
+
+        The rows of a single are taken to get the mean length below its sibling.
+        """
         left, right = self.splits + 1, self.right[self.splits]
+        (a, length_a), (b, length_b) = self._below(left), self._below(right)
         bare_left, bare_right = ~self.inner[left], ~self.inner[right]
-        a, b = self.rows_in[left], self.rows_in[right]
-        between = a * b / np.maximum(a + b, 1e-300) * (self.length[left] - self.length[right]) ** 2
-        leaf, other = np.where(bare_left, left, right), np.where(bare_left, right, left)
-        single = (bare_left ^ bare_right) & (self.rows_in[leaf] <= FEW_ROWS * self.task.weights.sum())
-        cost = np.where(bare_left & bare_right, between, np.inf)
-        cost[single] = self._price_of_moving(leaf[single], other[single])
-        return cost
+        moved = np.where(bare_left & bare_right, a * b / (a + b), np.where(bare_left, a, b))
+        return np.where(bare_left | bare_right, moved * (length_a - length_b) ** 2, np.inf)
 
     def without(self, cut: Ints) -> Cut:
         """The forest without some splits, each of which has a leaf for a child."""
         left, right = cut + 1, self.right[cut]
         twin = ~self.inner[left] & ~self.inner[right]
         leaf = np.where(self.inner[left], right, left)[~twin]
-        gone, becomes = np.zeros(len(self.feature), dtype=bool), np.arange(len(self.feature))
+        gone, becomes = np.zeros(len(self.feature), dtype=bool), np.arange(len(self.feature), dtype=np.int32)
         gone[np.concatenate([left[twin], right[twin], leaf, cut[~twin]])] = True
         becomes[left[twin]] = becomes[right[twin]] = cut[twin]
         becomes[leaf] = -1
         feature, length = self.feature.copy(), self.length.copy()
         feature[cut[twin]] = -1
-        length[cut[twin]] = self._mean(left[twin], right[twin])
+        length[cut[twin]] = self._below(cut[twin])[1]
         place = becomes[self.place]
         moved = np.flatnonzero(place.ravel() < 0)
-        place = (np.cumsum(~gone) - 1)[place]
+        place = _numbered(~gone)[place]
         rest = replace(self, feature=feature[~gone], threshold=self.threshold[~gone], length=length[~gone], place=place)
         row, tree = np.divmod(moved, place.shape[1])
         place[row, tree] = rest.descend(rest.roots[tree], row)
@@ -135,19 +143,11 @@ class Cut:
             going = going[self.inner[node[going]]]
         return node
 
-    def _mean(self, left: Ints, right: Ints) -> Floats:
-        a, b = self.rows_in[left] + 1e-9, self.rows_in[right] + 1e-9
-        return (a * self.length[left] + b * self.length[right]) / (a + b)
-
-    def _price_of_moving(self, leaf: Ints, other: Ints) -> Floats:
-        """Squared change of length if the rows of each leaf walked on below another node."""
-        start = np.full(len(self.feature), -1)
-        start[leaf] = other
-        begin = start[self.place].ravel()
-        moved = np.flatnonzero(begin >= 0)
-        row, here = moved // self.place.shape[1], self.place.ravel()[moved]
-        change = self.length[self.descend(begin[moved], row)] - self.length[here]
-        return np.bincount(here, self.task.weights[row] * change**2, len(self.feature))[leaf]
+    def _below(self, node: Ints) -> tuple[Floats, Floats]:
+        """Weight of the rows below each node, and their mean length."""
+        weight, length = (np.append(0.0, np.cumsum(held)) for held in (self.rows_in, self.rows_in * self.length))
+        rows = weight[self.ends[node]] - weight[node]
+        return rows, (length[self.ends[node]] - length[node]) / rows
 
     def _without_bare_trees(self) -> Cut:
         """A tree without splits gives all rows the same: its length goes into the base.  The last tree stays."""
@@ -158,6 +158,11 @@ class Cut:
         gone = self.roots[bare]
         kept = np.ones(len(self.feature), dtype=bool)
         kept[gone] = False
-        place = (np.cumsum(kept) - 1)[self.place[:, ~bare]]
+        place = _numbered(kept)[self.place[:, ~bare]]
         base = self.base + float(self.length[gone].sum())
         return Cut(self.task, self.feature[kept], self.threshold[kept], self.length[kept], place, base)
+
+
+def _numbered(kept: Mask) -> NDArray[np.int32]:
+    """New position of each node that stays."""
+    return np.cumsum(kept, dtype=np.int32) - np.int32(1)

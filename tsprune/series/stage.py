@@ -32,14 +32,14 @@ class Stage(TransformerMixin, BaseEstimator):
     part_: Part
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn from a series: Series, DataFrame or array of shape (n,) or (n, d); rows in time order.
+        """Learn from a series: Series, DataFrame or array of shape (n, d); rows in time order.
 
         Raises
         ------
         BadParameter, BadSeries
             If an argument is out of its range, or the series is of no use for this stage.
         """
-        table = read_table(X)
+        table = read_table(X, flat=False)
         self.learn(table)
         self.n_features_in_ = table.values.shape[1]
         if isinstance(X, pd.DataFrame) and all(isinstance(column, str) for column in X.columns):
@@ -100,7 +100,7 @@ class Stage(TransformerMixin, BaseEstimator):
 
     def _read(self, X: Any) -> Table:
         check_is_fitted(self, "part_")
-        table = read_table(X, clock=self.clock_)
+        table = read_table(X, clock=self.clock_, flat=False)
         if table.values.shape[1] != len(self.columns_in_):
             raise BadSeries(
                 f"X has {table.values.shape[1]} features, but {type(self).__name__} is expecting {len(self.columns_in_)} features as input"

@@ -28,7 +28,7 @@ class Table:
     columns: tuple[str, ...]
     clock: Clock
     time: Ints | None  # nanoseconds, or index values; None counts rows
-    source: Any
+    source: pd.DataFrame | pd.Series | int  # what came in; of an array its number of axes
 
     @cached_property
     def slots(self) -> Slots:
@@ -50,7 +50,7 @@ class Table:
             if values.shape[1] == 1:
                 return pd.Series(values[:, 0], index=self.source.index, name=self.source.name)
             return pd.DataFrame(values, index=self.source.index, columns=list(columns))
-        return values[:, 0] if np.ndim(self.source) == 1 and values.shape[1] == 1 else values
+        return values[:, 0] if self.source == 1 and values.shape[1] == 1 else values
 
     def scores(self, values: Floats, name: str = "score") -> pd.Series | Floats:
         """One value per row: a Series on the same index for pandas input, else an array."""
@@ -59,10 +59,11 @@ class Table:
         return values
 
 
-def read_table(data: Any, *, clock: Clock | None = None, name: str = "X") -> Table:
+def read_table(data: Any, *, clock: Clock | None = None, name: str = "X", flat: bool = True) -> Table:
     """Read a Series, DataFrame or array-like as a table of floats.
 
-    Missing values (NaN, NA, None) stay missing: a row without a value gets no score.
+    Missing values (NaN, NA, None) stay missing: a row without a value gets no score.  An array of one axis is one column, but
+    not where `flat` is False, by scikit-learn's custom for estimators.
 
     Raises
     ------
@@ -78,7 +79,8 @@ def read_table(data: Any, *, clock: Clock | None = None, name: str = "X") -> Tab
         parts = [_floats(data.iloc[:, i], columns[i]) for i in range(data.shape[1])]
         values = np.column_stack(parts) if parts else np.empty((len(data), 0))
     else:
-        values, columns = _array(data, name)
+        values, axes = _array(data, name, flat)
+        columns = tuple(f"x{i}" for i in range(values.shape[1]))
     if values.shape[1] == 0:
         raise BadSeries(f"{name} has 0 feature(s) (shape={values.shape}) while a minimum of 1 is required: give at least one column.")
     if len(values) == 0:
@@ -87,7 +89,7 @@ def read_table(data: Any, *, clock: Clock | None = None, name: str = "X") -> Tab
     time = times(data.index) if isinstance(data, pd.Series | pd.DataFrame) else None
     if clock is None:
         clock = learn_clock(data.index) if isinstance(data, pd.Series | pd.DataFrame) else learn_clock(None)
-    return Table(values, columns, clock, time, data)
+    return Table(values, columns, clock, time, data if isinstance(data, pd.Series | pd.DataFrame) else axes)
 
 
 def _floats(column: pd.Series, name: str) -> Floats:
@@ -106,18 +108,18 @@ def _first_not_a_number(column: pd.Series) -> int | None:
     return int(np.flatnonzero(bad)[0]) if bad.any() else None
 
 
-def _array(data: Any, name: str) -> tuple[Floats, tuple[str, ...]]:
+def _array(data: Any, name: str, flat: bool) -> tuple[Floats, int]:
+    """An array-like as rows and columns, and the number of axes it had."""
     from sklearn.utils import check_array
 
-    shaped = data if hasattr(data, "ndim") or hasattr(data, "__array_function__") else data
     values = check_array(
-        shaped, dtype=np.float64, ensure_all_finite=False, ensure_2d=False, allow_nd=False, ensure_min_samples=0, ensure_min_features=0
+        data, dtype=np.float64, ensure_all_finite=False, ensure_2d=False, allow_nd=False, ensure_min_samples=0, ensure_min_features=0
     )
-    if values.ndim == 1:
-        values = values[:, None]
-    if values.ndim != 2:
+    if values.ndim == 1 and not flat:
+        raise BadSeries(f"{name} is an array of shape {values.shape}. Reshape your data: {name}.reshape(-1, 1) is one column; or give a pandas Series.")
+    if values.ndim not in (1, 2):
         raise BadParameter(f"{name} has shape {values.shape}; it is (rows,) or (rows, columns).")
-    return values, tuple(f"x{i}" for i in range(values.shape[1]))
+    return (values[:, None] if values.ndim == 1 else values), values.ndim
 
 
 def _refuse_infinite(values: Floats, columns: tuple[str, ...]) -> None:

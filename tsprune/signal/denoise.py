@@ -32,7 +32,7 @@ class Denoise(Stage):
     --------
     >>> import numpy as np
     >>> from tsprune.signal import Denoise
-    >>> Denoise("hampel", window=5).fit_transform(np.array([1.0, 1.1, 0.9, 9.0, 1.0]))[3]
+    >>> Denoise("hampel", window=5).fit_transform(np.array([[1.0], [1.1], [0.9], [9.0], [1.0]]))[3]
     array([9.  , 1.05])
     """
 

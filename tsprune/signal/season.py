@@ -62,7 +62,7 @@ class Deseason(Stage):
     >>> import numpy as np
     >>> from tsprune.signal import Deseason
     >>> day = np.array([1.0, 5.0, 3.0, 2.0])
-    >>> x = np.tile(day, 20)
+    >>> x = np.tile(day, 20)[:, None]
     >>> stage = Deseason(period=4).fit(x)
     >>> float(np.abs(stage.transform(x) - day.mean()).max().round(6))
     0.0

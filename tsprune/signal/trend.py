@@ -60,8 +60,9 @@ class Detrend(Stage):
     --------
     >>> import numpy as np
     >>> from tsprune.signal import Detrend
-    >>> x = np.full(200, 5.0); x[150] = 9.0
-    >>> Detrend(length=50, channels=("level",), scale=False).fit(x).transform(x)[148:152]
+    >>> x = np.full((200, 1), 5.0)
+    >>> x[150] = 9.0
+    >>> Detrend(length=50, channels=("level",), scale=False).fit(x).transform(x)[148:152, 0]
     array([0., 0., 4., 0.])
     """
 
