@@ -131,14 +131,14 @@ def growth(sizes: tuple[int, ...]) -> None:
         labels, scores = case(n)
         alarms = scores > np.quantile(scores, 0.95)
         works: dict[str, Callable[[], Any]] = {
-            "argsort": lambda: np.argsort(scores, kind="stable"),  # noqa: B023
-            "vus_pr": lambda: m.vus_pr(labels, scores, buffer=BUFFER),  # noqa: B023
-            "vus_pr, every score": lambda: m.vus_pr(labels, scores, buffer=BUFFER, thresholds=None),  # noqa: B023
-            "average_precision": lambda: m.average_precision(labels, scores),  # noqa: B023
-            "affiliation_best_f1": lambda: m.affiliation_best_f1(labels, scores),  # noqa: B023
-            "pate": lambda: m.pate(labels, scores),  # noqa: B023
-            "event_f1": lambda: m.event_f1(labels, alarms),  # noqa: B023
-            "evaluate_all": lambda: m.evaluate_all(labels, scores, predictions=alarms, buffer=BUFFER),  # noqa: B023
+            "argsort": lambda: np.argsort(scores, kind="stable"),
+            "vus_pr": lambda: m.vus_pr(labels, scores, buffer=BUFFER),
+            "vus_pr, every score": lambda: m.vus_pr(labels, scores, buffer=BUFFER, thresholds=None),
+            "average_precision": lambda: m.average_precision(labels, scores),
+            "affiliation_best_f1": lambda: m.affiliation_best_f1(labels, scores),
+            "pate": lambda: m.pate(labels, scores),
+            "event_f1": lambda: m.event_f1(labels, alarms),
+            "evaluate_all": lambda: m.evaluate_all(labels, scores, predictions=alarms, buffer=BUFFER),
         }
         for name, work in works.items():
             nanoseconds = statistics.median(seconds(work) for _ in range(3)) / n * 1e9

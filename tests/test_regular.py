@@ -124,7 +124,13 @@ def test_the_doctor_says_what_is_there_and_what_would_be_done(tmp_path, frame):
 
     told = "\n".join(examine(read_file(path)))
 
-    for said in ("97 rows", "step 01:00:00", "3 missing slots: missing slots count as missing", "flat: 1 to 1, median 1; constant", "left out: host"):
+    for said in (
+        "97 rows",
+        "step 01:00:00",
+        "3 missing slots: missing slots count as missing",
+        "flat: 1 to 1, median 1; constant",
+        "left out: host",
+    ):
         assert said in told
 
 
@@ -139,7 +145,7 @@ def test_the_doctor_recognises_a_wall_clock_without_a_zone(tmp_path):
 def test_a_split_is_by_share_or_by_time(frame):
     assert split_at(frame, 0.25) == 25
     assert split_at(frame, "2026-01-02") == 24
-    with pytest.raises(BadParameter, match="train is 1.5"):
+    with pytest.raises(BadParameter, match=r"train is 1\.5"):
         split_at(frame, 1.5)
     with pytest.raises(BadSeries, match="leaves 0"):
         split_at(frame, "2020-01-01")

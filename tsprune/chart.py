@@ -80,14 +80,13 @@ def _panels(report: Any) -> list[Any]:
     first = _figure(report, times, near, "anomaly score", report.scores.to_numpy(), plot.SCORE, None)
     first.x_range = Range1d(*_ends(times), bounds=_ends(times))
     _threshold(first, report)
-    panels = [first]
-    for name in report.rows.columns[:PANELS]:
-        panels.append(_figure(report, times, near, str(name), report.rows[name].to_numpy(), plot.SIGNAL, first.x_range))
+    drawn = report.rows.columns[:PANELS]
+    panels = [_figure(report, times, near, str(name), report.rows[name].to_numpy(), plot.SIGNAL, first.x_range) for name in drawn]
     overview = _figure(report, times, near[:0], "whole record", report.scores.to_numpy(), plot.SCORE, None, height=90)
     overview.toolbar_location = None
     overview.x_range = Range1d(*_ends(times))
     overview.add_tools(RangeTool(x_range=first.x_range))
-    return [*panels, overview]
+    return [first, *panels, overview]
 
 
 def _figure(report: Any, times: Any, near: Ints, name: str, values: Floats, colour: str, x_range: Any, height: int = 170) -> Any:
@@ -119,7 +118,9 @@ def _shade(panel: Any, report: Any, times: Any) -> None:
     edges = np.diff(np.concatenate([[0], label, [0]]))
     for start, stop in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True):
         ends = _wall(times[[start, min(stop, len(label) - 1)]])
-        panel.add_layout(BoxAnnotation(left=ends[0], right=ends[1], fill_color=plot.EVENT, fill_alpha=0.5, line_color=None, level="underlay"))
+        panel.add_layout(
+            BoxAnnotation(left=ends[0], right=ends[1], fill_color=plot.EVENT, fill_alpha=0.5, line_color=None, level="underlay")
+        )
 
 
 def _threshold(panel: Any, report: Any) -> None:

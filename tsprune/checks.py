@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -47,7 +48,7 @@ def check_chunks_equal_one_batch(fitted: Any, x: pd.Series | pd.DataFrame) -> No
     output = _output(fitted)
     whole = output(x)
     cuts = [0, *_places(x), len(x)]
-    for start, stop in zip(cuts, cuts[1:], strict=False):
+    for start, stop in itertools.pairwise(cuts):
         begin = _context_start(fitted, x, start)
         _assert_same(output(x.iloc[begin:stop]).iloc[start - begin :], whole.iloc[start:stop], f"rows {start} to {stop} as a chunk")
 

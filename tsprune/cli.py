@@ -83,7 +83,9 @@ def _parser() -> argparse.ArgumentParser:
     _learn_arguments(report)
     report.add_argument("--out", metavar="FILE", help="also write the report to FILE: .html, .json or .csv")
     report.add_argument("--metrics", default="vus_pr,auc_pr,event_f1", help="names, comma between (default: %(default)s)")
-    report.add_argument("--boot", type=int, default=200, metavar="N", help="bootstrap resamples behind the intervals (default: %(default)s)")
+    report.add_argument(
+        "--boot", type=int, default=200, metavar="N", help="bootstrap resamples behind the intervals (default: %(default)s)"
+    )
     fit = _command(commands, "fit", _fit, "learn a pipeline, prune it, and save the model")
     _data_arguments(fit)
     _learn_arguments(fit)
@@ -126,9 +128,15 @@ def _data_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _learn_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--train", metavar="SHARE|TIME", help="learn on the first share of the rows, or on those before a time")
-    parser.add_argument("--steps", default=DEFAULT_STEPS, help="the chain, comma between (default: %(default)s); also detrend, denoise, ocsvm, lof")
-    parser.add_argument("--keep", default="auto", metavar="SHARE", help="share of the detector's parts to keep, or auto (default: %(default)s)")
-    parser.add_argument("--alarms-per-week", type=float, metavar="N", help="budget of alarms on the training rows (default: 0.5 %% of the rows)")
+    parser.add_argument(
+        "--steps", default=DEFAULT_STEPS, help="the chain, comma between (default: %(default)s); also detrend, denoise, ocsvm, lof"
+    )
+    parser.add_argument(
+        "--keep", default="auto", metavar="SHARE", help="share of the detector's parts to keep, or auto (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--alarms-per-week", type=float, metavar="N", help="budget of alarms on the training rows (default: 0.5 %% of the rows)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of everything random (default: %(default)s)")
 
 
@@ -159,7 +167,9 @@ def _report(args: Any) -> int:
     n = split_at(frame, DEFAULT_TRAIN if args.train is None else args.train)
     _say(f"learning on the first {n:,} rows (to {frame.index[n - 1]}), judging on the other {len(frame) - n:,}")
     pipeline = _pipeline(args).fit(frame.iloc[:n])
-    report = pipeline.report(frame.iloc[n:], labels.iloc[n:], metrics=tuple(args.metrics.split(",")), n_boot=args.boot, random_state=args.seed)
+    report = pipeline.report(
+        frame.iloc[n:], labels.iloc[n:], metrics=tuple(args.metrics.split(",")), n_boot=args.boot, random_state=args.seed
+    )
     sys.stdout.write(f"{report}\n")
     if args.out:
         _write_report(report, Path(args.out))
@@ -190,7 +200,7 @@ def _score(args: Any) -> int:
     scores = model.anomaly_score(frame[list(model.columns)].to_numpy(np.float64, na_value=np.nan), times(frame.index))
     alarms = model.level.exceeded(scores)
     table = frame[[]].assign(score=scores, alarm=alarms.astype(int))
-    table.to_csv(args.out or sys.stdout, index_label=frame.index.name or "row")
+    table.to_csv(args.out or sys.stdout, index_label=str(frame.index.name or "row"))
     _say(f"{int(alarms.sum()):,} of {len(alarms):,} rows are above {model.threshold:.6g}; {int(np.isnan(scores).sum()):,} have no score")
     return FOUND if args.fail_on_anomaly and alarms.any() else OK
 

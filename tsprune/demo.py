@@ -11,7 +11,6 @@ import numpy as np
 
 from tsprune.detect import Threshold
 from tsprune.features import SelectFeatures, Windows
-from tsprune.model import Model
 from tsprune.model.chain import load
 from tsprune.pipeline import Pipeline
 from tsprune.prune import Pruned
@@ -22,6 +21,7 @@ from tsprune.signal import Deseason
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tsprune.model import Model
     from tsprune.report import Report
 
 
@@ -33,9 +33,7 @@ def run(folder: Path, name: str = "elnino") -> int:
     n = int(float(str(data.facts["train_share"])) * len(data.frame))
     past, rest, truth = data.frame.iloc[:n], data.frame.iloc[n:], data.labels.iloc[n:]
     _say(f"{data.facts['title']}: {len(data.frame):,} rows. Learning on the first {n:,}, judging on the rest.")
-    pipeline = Pipeline(
-        [Deseason(), Windows(3, features="raw"), SelectFeatures(), Pruned("iforest", random_state=0), Threshold(rate=0.02)]
-    )
+    pipeline = Pipeline([Deseason(), Windows(3, features="raw"), SelectFeatures(), Pruned("iforest", random_state=0), Threshold(rate=0.02)])
     pipeline.fit(past)
     _say("learned; now each stage is left out in turn and what stands behind it is refitted ...")
     report = pipeline.report(rest, truth)

@@ -66,7 +66,20 @@ def report_table(report: Any) -> str:
     """The stages as an HTML table, for a page or a notebook."""
     head = "".join(
         f"<th>{name}</th>"
-        for name in ("stage", "metric", "without", "with", "effect", "95 % interval", "verdict", "chance", "bytes", "fit s", "µs/row", "fidelity")
+        for name in (
+            "stage",
+            "metric",
+            "without",
+            "with",
+            "effect",
+            "95 % interval",
+            "verdict",
+            "chance",
+            "bytes",
+            "fit s",
+            "µs/row",
+            "fidelity",
+        )
     )
     body, last = [], None
     for effect in report.stages:

@@ -18,7 +18,6 @@ from tsprune.series.stage import Stage, lookback_time
 from tsprune.series.table import Table, read_table
 
 if TYPE_CHECKING:
-    from tsprune.model.level import Level
     from tsprune.model.part import Part
     from tsprune.report import Report
     from tsprune.types import Floats
@@ -81,7 +80,9 @@ class Pipeline(BaseEstimator):
             parts.append(self.named_stages_[stage_name].part_)
         complete = ~np.isnan(table.values).any(axis=1)
         if complete.sum() < 2:
-            raise BadSeries(f"{int(complete.sum())} of {len(table)} training rows are complete behind {list(self.named_stages_)}; a detector needs 2.")
+            raise BadSeries(
+                f"{int(complete.sum())} of {len(table)} training rows are complete behind {list(self.named_stages_)}; a detector needs 2."
+            )
         start = time.perf_counter()
         fitted = _fit_detector(detector, table.values[complete])
         self.fit_seconds_[name] = time.perf_counter() - start
@@ -156,7 +157,9 @@ class Pipeline(BaseEstimator):
         check_is_fitted(self, "model_")
         for name, stage in self.named_stages_.items():
             if isinstance(stage, Stage) and not stage.causal:
-                raise NotPrunable(f"stage {name!r} looks into the future (causal = False): it is for analysis, and no job can run it. Leave it out.")
+                raise NotPrunable(
+                    f"stage {name!r} looks into the future (causal = False): it is for analysis, and no job can run it. Leave it out."
+                )
         self.model_.detector.to_spec()  # an opaque detector refuses here
         return self.model_
 
@@ -197,9 +200,13 @@ class Pipeline(BaseEstimator):
     def _read(self, rows: Any) -> Table:
         table = read_table(rows, clock=self.clock_, name="rows")
         if len(table.columns) != len(self.columns_in_):
-            raise BadSeries(f"rows has {len(table.columns)} columns, and the history had {len(self.columns_in_)}: {', '.join(self.columns_in_)}.")
+            raise BadSeries(
+                f"rows has {len(table.columns)} columns, and the history had {len(self.columns_in_)}: {', '.join(self.columns_in_)}."
+            )
         if isinstance(rows, pd.DataFrame) and table.columns != self.columns_in_:
-            raise BadSeries(f"the columns are {list(table.columns)}, and the history had {list(self.columns_in_)}. Give them in that order.")
+            raise BadSeries(
+                f"the columns are {list(table.columns)}, and the history had {list(self.columns_in_)}. Give them in that order."
+            )
         return table
 
     # -- steps and parameters ---------------------------------------------------------------------------------------

@@ -216,7 +216,9 @@ def _lines(report: Report) -> list[str]:
         cells = " ".join(f"{_cell(of[stage, metric]):<31}" for metric in metrics)
         first = of[stage, metrics[0]]
         fidelity = f"{first.fidelity:.3f} (ceiling {first.ceiling:.3f})" if math.isfinite(first.fidelity) else ""
-        lines.append(f"{stage:<{width}} {cells}{first.bytes:>9,.0f} {first.fit_seconds:>7.2f} {first.us_per_row:>7.2f}  {fidelity}".rstrip())
+        lines.append(
+            f"{stage:<{width}} {cells}{first.bytes:>9,.0f} {first.fit_seconds:>7.2f} {first.us_per_row:>7.2f}  {fidelity}".rstrip()
+        )
     chances = " ".join(f"{of[stages[0], metric].chance:<31.3f}" for metric in metrics)
     return [*lines, f"{'chance':<{width}} {chances}".rstrip()]
 

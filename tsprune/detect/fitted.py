@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 #: What a short name stands for: scikit-learn's detectors, with `nu` at a share of outliers that people have, not at one half.
 SHORT_NAMES: dict[str, Callable[[int | None], Any]] = {
     "iforest": lambda seed: IsolationForest(random_state=seed),
-    "lof": lambda seed: LocalOutlierFactor(novelty=True),  # noqa: ARG005: nothing random in it
-    "ocsvm": lambda seed: OneClassSVM(nu=0.05),  # noqa: ARG005
+    "lof": lambda seed: LocalOutlierFactor(novelty=True),
+    "ocsvm": lambda seed: OneClassSVM(nu=0.05),
 }
 
 #: Tried in turn; each refuses a detector of another kind.
@@ -57,7 +57,9 @@ def unfitted(detector: Any, random_state: int | None = None, n_jobs: int | None 
     elif hasattr(detector, "get_params") and hasattr(detector, "fit"):
         made = clone(detector)
     else:
-        raise BadParameter(f"detector is {detector!r}; it is a scikit-learn or PyOD detector, or one of {', '.join(map(repr, SHORT_NAMES))}.")
+        raise BadParameter(
+            f"detector is {detector!r}; it is a scikit-learn or PyOD detector, or one of {', '.join(map(repr, SHORT_NAMES))}."
+        )
     if isinstance(made, LocalOutlierFactor):
         made.set_params(novelty=True)
     if n_jobs is not None and "n_jobs" in made.get_params():

@@ -96,7 +96,7 @@ def _scikit_learn_s(detector: Any) -> IsolationForest:
     """The scikit-learn forest: the detector itself, or the one that PyOD wraps."""
     inner = getattr(detector, "detector_", detector)
     if not isinstance(inner, IsolationForest) or not hasattr(inner, "estimators_"):
-        raise NotPrunable(f"{type(detector).__name__} is no fitted isolation forest: give a fitted IsolationForest of scikit-learn or IForest of PyOD.")
+        raise NotPrunable(f"{type(detector).__name__} is no fitted isolation forest: give a fitted IsolationForest or a PyOD IForest.")
     return inner
 
 

@@ -38,7 +38,7 @@ class Opaque(Part):
         """One: what is inside is not known."""
         return 1
 
-    def apply(self, values: Floats, clock: Slots) -> Floats:  # noqa: ARG002: a detector does not look at the time
+    def apply(self, values: Floats, clock: Slots) -> Floats:
         return self.anomaly_score(values)[:, None]
 
     def anomaly_score(self, X: Floats) -> Floats:
@@ -47,4 +47,6 @@ class Opaque(Part):
 
     def to_spec(self) -> Spec:
         name = type(self.detector).__name__
-        raise NotPrunable(f"{name} has no form of ours, so it cannot be frozen or saved. Distil it into a forest, or use an isolation forest, one-class SVM or LOF.")
+        raise NotPrunable(
+            f"{name} has no form of ours, so it cannot be frozen or saved. Distil it into a forest, or use an isolation forest, one-class SVM or LOF."
+        )

@@ -94,8 +94,8 @@ def top_overlap(whole: ArrayLike, cut: ArrayLike, share: float = 0.01) -> float:
     """
     first, second = _pair(whole, cut)
     n_top = max(1, round(check_share(share=share) * len(first)))
-    top = [np.argsort(-scores, kind="stable")[:n_top] for scores in (first, second)]
-    return len(np.intersect1d(*top)) / n_top
+    top, other = (np.argsort(-scores, kind="stable")[:n_top] for scores in (first, second))
+    return len(np.intersect1d(top, other)) / n_top
 
 
 def split_half(part_scores: Matrix, random_state: int | None = 0) -> float:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
@@ -92,7 +92,7 @@ def _pick(_typing: Any, codes: Any, work: Any, node: Any) -> Any:
 
 
 @intrinsic
-def _count(_typing: Any, values: Any, cuts: Any, n_cuts: Any, codes: Any) -> Any:
+def _count(_typing: Any, values: Any, cuts: Any, _n_cuts: Any, codes: Any) -> Any:
     """Codes of one column: the number of its cuts below each value, less half the range of a code."""
 
     def generate(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
@@ -131,7 +131,34 @@ def _look_up(x: Any, cuts: Any, low: Any, scale: Any, grid: Any, codes: Any, gue
         codes[r] = rank - half
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, inline="always")
+def _read(rows: Any, begin: int, size: int, features: Any, values: Any) -> None:
+    """Used features of one block of rows, as float32."""
+    for r in range(size):
+        for j in range(len(features)):
+            values[j, r] = np.float32(rows[begin + r, features[j]])
+
+
+@numba.njit(cache=True, inline="always")
+def _tree(codes: Any, work: Any, nodes: Any) -> None:
+    """All nodes of one tree, children before parents."""
+    for k in range(len(nodes)):
+        _pick(codes, work, (nodes[k, 0], nodes[k, 1], nodes[k, 2], nodes[k, 3], nodes[k, 4], nodes[k, 5]))
+
+
+@numba.njit(cache=True, inline="always")
+def _add(result: Any, worth: Any, start: int, mask: int, total: Any) -> None:
+    """Add what a tree's leaves are worth; without a table the result is the worth."""
+    if len(worth):
+        of_tree = worth[start:]
+        for r in range(BLOCK):
+            total[r] += of_tree[np.int64(result[r]) & mask]
+    else:
+        for r in range(BLOCK):
+            total[r] += result[r]
+
+
+@numba.njit(cache=True, nogil=True)
 def _run(
     rows: Any, features: Any, source: Any, cuts: Any, cut_starts: Any, low: Any, scale: Any, grid: Any, group_columns: Any,
     group_trees: Any, nodes: Any, tree_nodes: Any, results: Any, worth: Any, worth_starts: Any,
@@ -141,9 +168,7 @@ def _run(
     mask = (1 << (8 * grid.itemsize)) - 1
     for begin in range(0, len(rows), BLOCK):
         size = min(BLOCK, len(rows) - begin)
-        for r in range(size):
-            for j in range(len(features)):
-                values[j, r] = np.float32(rows[begin + r, features[j]])
+        _read(rows, begin, size, features, values)
         total[:] = 0
         for g in range(len(group_trees) - 1):
             for c in range(group_columns[g], group_columns[g + 1]):
@@ -153,17 +178,9 @@ def _run(
                 else:
                     _look_up(x, own, low[c], scale[c], grid[c], codes[c], guess, (mask + 1) >> 1)
             for t in range(group_trees[g], group_trees[g + 1]):
-                for k in range(tree_nodes[t], tree_nodes[t + 1]):
-                    _pick(codes, work, (nodes[k, 0], nodes[k, 1], nodes[k, 2], nodes[k, 3], nodes[k, 4], nodes[k, 5]))
-                result = work[results[t]]
+                _tree(codes, work, nodes[tree_nodes[t] : tree_nodes[t + 1]])
                 if len(numbers):
-                    for r in range(size):
-                        numbers[t, begin + r] = np.int64(result[r]) & mask
-                elif len(worth):
-                    of_tree = worth[worth_starts[t] :]
-                    for r in range(BLOCK):
-                        total[r] += of_tree[np.int64(result[r]) & mask]
+                    numbers[t, begin : begin + size] = work[results[t], :size].astype(np.int64) & mask
                 else:
-                    for r in range(BLOCK):
-                        total[r] += result[r]
+                    _add(work[results[t]], worth, worth_starts[t], mask, total)
         sums[begin : begin + size] = total[:size]

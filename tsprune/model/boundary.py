@@ -62,7 +62,7 @@ class Boundary(Part):
         """Number of support vectors, or of the centres that stand for them."""
         return len(self.vectors)
 
-    def apply(self, values: Floats, clock: Slots) -> Floats:  # noqa: ARG002: a detector does not look at the time
+    def apply(self, values: Floats, clock: Slots) -> Floats:
         return self.anomaly_score(values)[:, None]
 
     def anomaly_score(self, X: Matrix) -> Floats:

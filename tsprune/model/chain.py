@@ -124,7 +124,10 @@ class Model(Part):
     def describe(self) -> str:
         """The model in a few lines: its parts, their sizes, how far it looks back."""
         unit = {"time": "ns", "month": "month(s)", "index": "row(s)"}[self.clock.kind]
-        lines = [f"model of {self.nbytes:,} bytes; columns {', '.join(self.columns)}; step {_step(self.clock, unit)}; lookback {self.lookback} slots"]
+        lines = [
+            f"model of {self.nbytes:,} bytes; columns {', '.join(self.columns)}; step {_step(self.clock, unit)}; lookback {self.lookback} slots"
+        ]
+        part: Any
         for part in (*self.parts, self.detector):
             count = f", {part.n_parts} parts" if isinstance(part, Detector) else ""
             lines.append(f"  {type(part).__name__}: {part.n_features} column(s) in, {part.nbytes:,} bytes{count}")
@@ -142,7 +145,9 @@ class Model(Part):
         rows = np.asarray(values, dtype=np.float64)
         rows = rows[:, None] if rows.ndim == 1 else rows
         if rows.ndim != 2 or rows.shape[1] != self.n_features:
-            raise BadParameter(f"values has shape {np.shape(values)}; it is (n, {self.n_features}), with the columns {', '.join(self.columns)}.")
+            raise BadParameter(
+                f"values has shape {np.shape(values)}; it is (n, {self.n_features}), with the columns {', '.join(self.columns)}."
+            )
         if np.isinf(rows).any():
             row = int(np.nonzero(np.isinf(rows))[0][0])
             raise BadSeries(f"values holds an infinity at row {row}. Give NaN for a missing value.")
@@ -158,6 +163,7 @@ class Model(Part):
 
     def check(self) -> None:
         width = len(self.columns)
+        part: Any
         for part in (*self.parts, self.detector):
             if part.n_features != width:
                 raise ValueError(f"{type(part).__name__} takes {part.n_features} columns and is given {width}")
@@ -166,7 +172,7 @@ class Model(Part):
             raise ValueError("the lookback is out of range")
 
     def to_spec(self) -> Spec:
-        parts = (self.clock, *self.parts, self.detector, self.level)
+        parts: tuple[Any, ...] = (self.clock, *self.parts, self.detector, self.level)
         return Spec("Model", {"columns": list(self.columns)}, {}, tuple(part.to_spec() for part in parts))
 
     @classmethod

@@ -131,7 +131,9 @@ class Clock(Part):
         back = np.flatnonzero(np.diff(stamps) < 0)
         if len(back):
             row = int(back[0]) + 1
-            raise BadSeries(f"time goes back at row {row}: {_shown(time, row)} stands after {_shown(time, row - 1)}. Sort the rows by time.")
+            raise BadSeries(
+                f"time goes back at row {row}: {_shown(time, row)} stands after {_shown(time, row - 1)}. Sort the rows by time."
+            )
         return Slots(absolute, wall)
 
     def duration(self, slots: int) -> int:
@@ -150,7 +152,9 @@ def _as_integers(time: Any, kind: str) -> Ints:
             raise BadSeries(f"time is missing (NaT) at row {int(np.flatnonzero(np.isnat(stamps))[0])}. Drop that row or give its time.")
         return stamps.astype("datetime64[ns]").astype(np.int64)
     if stamps.dtype.kind not in "iu":
-        raise BadParameter(f"time is of dtype {stamps.dtype}; it is datetime64, or whole numbers (nanoseconds since 1970, or slot numbers).")
+        raise BadParameter(
+            f"time is of dtype {stamps.dtype}; it is datetime64, or whole numbers (nanoseconds since 1970, or slot numbers)."
+        )
     return stamps.astype(np.int64)
 
 

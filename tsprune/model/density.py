@@ -42,7 +42,7 @@ class _Points(Part):
         """Number of reference points."""
         return len(self.points)
 
-    def apply(self, values: Floats, clock: Slots) -> Floats:  # noqa: ARG002: a detector does not look at the time
+    def apply(self, values: Floats, clock: Slots) -> Floats:
         return self.anomaly_score(values)[:, None]
 
     def anomaly_score(self, X: Matrix) -> Floats:
@@ -174,7 +174,7 @@ class Neighbours(_Points):
         kept = self._kept(mask)
         return replace(self, points=self.points[kept], n_neighbors=min(self.n_neighbors, int(kept.sum())))
 
-    def _scores(self, distances: Matrix, indices: Ints) -> Floats:  # noqa: ARG002
+    def _scores(self, distances: Matrix, indices: Ints) -> Floats:
         k = distances.shape[1]
         if self.summary == "median":
             return (distances[:, (k - 1) // 2] + distances[:, k // 2]) / 2.0

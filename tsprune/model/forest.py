@@ -129,18 +129,18 @@ class Forest(Part):
 
             sums = self._from_first_leaves + compiled_forest.path_sums(rows, self._program)
         else:
-            sums = self._worth.take(trees.leaves(_singles(rows), self._walk)).sum(axis=1)
+            sums = self._worth.take(trees.leaves(singles(rows), self._walk)).sum(axis=1)
         return np.exp2((self.base + sums * self._unit) / (-self.mean_of * self.normal)) + self.shift
 
     def part_scores(self, X: ArrayLike) -> Matrix:
         """Path length of each row in each tree, shape (n_samples, n_trees)."""
-        return self._worth.take(self.leaves(X)) * self._unit
+        return self.lengths.take(self.leaves(X))
 
     def leaves(self, X: ArrayLike) -> Ints:
         """Position of the leaf in which each row ends in each tree, shape (n_samples, n_trees)."""
         rows = self._rows(X)
         if not self._in_batch(rows):
-            return trees.leaves(_singles(rows), self._walk)
+            return trees.leaves(singles(rows), self._walk)
         from tsprune.kernels import compiled_forest
 
         numbers = compiled_forest.leaf_numbers(rows, self._numbering)
@@ -156,7 +156,9 @@ class Forest(Part):
         """
         mask = np.asarray(mask, dtype=bool)
         if mask.shape != (self.n_trees,) or not mask.any():
-            raise BadParameter(f"mask has shape {mask.shape} and keeps {mask.sum()}; it has one bool for each of {self.n_trees} trees, one True at least.")
+            raise BadParameter(
+                f"mask has shape {mask.shape} and keeps {mask.sum()}; it has a bool for each of {self.n_trees} trees, one of them True."
+            )
         nodes = np.repeat(mask, np.diff(np.append(self.roots, self.n_parts)))
         share = float(mask.mean())
         return replace(
@@ -181,7 +183,8 @@ class Forest(Part):
     @property
     def lengths(self) -> Floats:
         """Path length of each leaf, shape (n_nodes,); 0 at an inner node."""
-        return self._worth * self._unit
+        lengths: Floats = self._worth.astype(np.float64) * self._unit
+        return lengths
 
     @property
     def _unit(self) -> float:
@@ -279,7 +282,7 @@ class Forest(Part):
         n = n_inner + n_leaves
         if arrays["inner"].dtype != np.uint8 or len(arrays["threshold"]) != n_inner or len(arrays["inner"]) != -(-n // 8):
             raise BadModelFile("the arrays of the forest do not fit together.")
-        inner = np.unpackbits(arrays["inner"], count=n).astype(bool)
+        inner = np.unpackbits(arrays["inner"].astype(np.uint8), count=n).astype(bool)
         if inner.sum() != n_inner:
             raise BadModelFile("the shape of the forest does not fit its nodes.")
         feature, leaf, threshold = np.full(n, -1), np.zeros(n, np.int64), np.zeros(n, np.float32)
@@ -294,7 +297,7 @@ _SCALES = ("step", "base", "mean_of", "normal", "shift")
 _KINDS = {"inner": "u", "feature": "u", "threshold": "f", "leaf": "iu"}
 
 
-def _singles(rows: Matrix) -> NDArray[np.float32]:
+def singles(rows: Matrix) -> NDArray[np.float32]:
     """As scikit-learn compares them; a value beyond float32 becomes infinite."""
     with np.errstate(over="ignore"):
         return rows.astype(np.float32)

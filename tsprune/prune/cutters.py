@@ -87,7 +87,7 @@ class BoundaryCutter:
 
 
 #: Kind of model part -> its cutter.
-CUTTERS: dict[type, Callable[..., Cutter]] = {Boundary: BoundaryCutter, Forest: ForestCutter}
+CUTTERS: dict[type, Callable[..., Any]] = {Boundary: BoundaryCutter, Forest: ForestCutter}
 
 
 def cutter_for(whole: Detector, X: Floats, random_state: int | None) -> Cutter:
@@ -100,7 +100,8 @@ def cutter_for(whole: Detector, X: Floats, random_state: int | None) -> Cutter:
     """
     for kind, make in CUTTERS.items():
         if isinstance(whole, kind):
-            return make(whole, X, random_state)
+            cutter: Cutter = make(whole, X, random_state)
+            return cutter
     raise NotPrunable(
         f"{type(whole).__name__} has no parts that can be cut; prune an isolation forest, a one-class SVM with an RBF kernel, or LOF."
     )

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tsprune.model.forest import LARGEST, Forest
+from tsprune.errors import BadParameter
+from tsprune.model.forest import LARGEST, Forest, singles
 from tsprune.params import check_count, check_number
 from tsprune.prune.queries import jittered
 from tsprune.prune.splits import Cut, Task
@@ -91,6 +92,8 @@ class Collapse:
         self.relearn = relearn
         rng = np.random.default_rng(random_state)
         rows = np.asarray(X, dtype=np.float64)
+        if len(rows) == 0:
+            raise BadParameter("X has no row; give the rows that the forest was grown on.")
         rows = rows if len(rows) <= SEEN else rows[np.sort(rng.permutation(len(rows))[:SEEN])]
         n_seen = len(rows)
         if queries is not None:
@@ -99,7 +102,7 @@ class Collapse:
         if trees is not None:
             chosen, weight, base = follow(whole.length.astype(np.float32)[whole.place], whole.task.target, whole.task.weights, trees)
             whole = whole.of_trees(chosen, weight, base)
-        self._passed = [whole]
+        self._passed = [whole.without_bare_trees()]
 
     def to(self, n_nodes: int) -> Forest:
         """The forest with `n_nodes` nodes (a few less where trees vanish); the whole one where it has no more than that."""
@@ -134,7 +137,7 @@ def _uncut(forest: Forest, rows: Matrix, n_seen: int, tail_weight: float) -> Cut
     parts = [forest.leaves(rows[start : start + CHUNK]).astype(np.int32) for start in range(0, len(rows), CHUNK)]
     place = np.ascontiguousarray(np.concatenate(parts))
     target = forest.base + np.concatenate([forest.lengths.take(part).sum(axis=1) for part in parts])
-    task = Task(np.ascontiguousarray(rows.T, dtype=np.float32), target, importance(target, n_seen, tail_weight))
+    task = Task(np.ascontiguousarray(singles(rows).T), target, importance(target, n_seen, tail_weight))
     return Cut(task, forest.feature, forest.threshold, forest.lengths, place, forest.base)
 
 
@@ -163,7 +166,8 @@ def collapse(
     >>> bool(np.corrcoef(small.anomaly_score(X), forest.anomaly_score(X))[0, 1] > 0.98)
     True
     """
-    return Collapse(forest, X, trees=trees, queries=queries, tail_weight=tail_weight, relearn=relearn, random_state=random_state).to(n_nodes)
+    path = Collapse(forest, X, trees=trees, queries=queries, tail_weight=tail_weight, relearn=relearn, random_state=random_state)
+    return path.to(n_nodes)
 
 
 def importance(target: Floats, n_seen: int, tail_weight: float = 1.0) -> Floats:

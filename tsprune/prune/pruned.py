@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, OutlierMixin, clone
+from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -226,7 +226,9 @@ class Bound:
         return self.measure(self.whole, cut.anomaly_score(self.held))
 
     def __call__(self, cut: Detector) -> float:
-        return lower_bound(self.measure, self.whole, cut.anomaly_score(self.held), confidence=self.confidence, random_state=self.random_state)
+        return lower_bound(
+            self.measure, self.whole, cut.anomaly_score(self.held), confidence=self.confidence, random_state=self.random_state
+        )
 
 
 def _spread(rows: Floats, most: int) -> Floats:
@@ -267,5 +269,5 @@ def prune(
     >>> pruned.fidelity_ > 0.98
     True
     """
-    arguments = {"keep": keep, "guard": guard, "criterion": criterion, "clean": clean, "random_state": random_state, "n_jobs": n_jobs}
-    return Pruned(FrozenEstimator(fitted_detector), **arguments).fit(X)
+    frozen = FrozenEstimator(fitted_detector)
+    return Pruned(frozen, keep, criterion, guard, clean, random_state, n_jobs).fit(X)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
+
     from tsprune.types import Matrix
 
 #: Standard deviations of the noise, in those of each column; each row draws one.
@@ -14,9 +14,19 @@ SCALES = (0.02, 0.1, 0.3, 1.0)
 
 
 def jittered(X: Matrix, n: int, rng: np.random.Generator) -> Matrix:
-    """Training rows drawn with replacement, each with noise of one of three scales in every column.
+    """Training rows drawn with replacement, each with noise of one of four scales in every column.
 
-    Measured on 13 sets at a tenth of the nodes (mean held-out Spearman correlation): ...
+    Small noise keeps what is learned from following single rows, large noise shows where the far leaves lead.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n_samples, n_features)
+    n : int
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray, shape (n, n_features)
 
     Examples
     --------

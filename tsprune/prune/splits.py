@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from tsprune.types import Floats, Ints, Mask
 
+
 @dataclass(frozen=True)
 class Task:
     """What every round works towards: the same rows, wanted sums and weights."""
@@ -65,7 +66,7 @@ class Cut:
     @cached_property
     def right(self) -> Ints:
         """Position of each node's right child, shape (n_nodes,); of no meaning at a leaf."""
-        return self.ends[np.minimum(np.arange(len(self.feature)) + 1, len(self.feature) - 1)]
+        return self.ends[np.minimum(np.arange(self.n_nodes) + 1, self.n_nodes - 1)]
 
     @cached_property
     def member(self) -> csr_array:
@@ -88,7 +89,7 @@ class Cut:
 
     def of_trees(self, chosen: Ints, weight: Floats, base: float) -> Cut:
         """Some of the trees (rising numbers), their lengths times a weight each."""
-        size = np.diff(np.append(self.roots, len(self.feature)))
+        size = np.diff(np.append(self.roots, self.n_nodes))
         factor = np.zeros(len(size))
         factor[chosen] = weight
         kept = np.isin(np.arange(len(size)), chosen).repeat(size)
@@ -117,7 +118,7 @@ class Cut:
         left, right = cut + 1, self.right[cut]
         twin = ~self.inner[left] & ~self.inner[right]
         leaf = np.where(self.inner[left], right, left)[~twin]
-        gone, becomes = np.zeros(len(self.feature), dtype=bool), np.arange(len(self.feature), dtype=np.int32)
+        gone, becomes = np.zeros(self.n_nodes, dtype=bool), np.arange(self.n_nodes, dtype=np.int32)
         gone[np.concatenate([left[twin], right[twin], leaf, cut[~twin]])] = True
         becomes[left[twin]] = becomes[right[twin]] = cut[twin]
         becomes[leaf] = -1
@@ -130,7 +131,20 @@ class Cut:
         rest = replace(self, feature=feature[~gone], threshold=self.threshold[~gone], length=length[~gone], place=place)
         row, tree = np.divmod(moved, place.shape[1])
         place[row, tree] = rest.descend(rest.roots[tree], row)
-        return rest._without_bare_trees()
+        return rest.without_bare_trees()
+
+    def without_bare_trees(self) -> Cut:
+        """A tree without splits gives all rows the same: its length goes into the base.  The last tree stays."""
+        bare = ~self.inner[self.roots]
+        if not bare.any() or len(bare) == 1:
+            return self
+        bare[0] &= not bare.all()
+        gone = self.roots[bare]
+        kept = np.ones(self.n_nodes, dtype=bool)
+        kept[gone] = False
+        place = _numbered(kept)[self.place[:, ~bare]]
+        base = self.base + float(self.length[gone].sum())
+        return Cut(self.task, self.feature[kept], self.threshold[kept], self.length[kept], place, base)
 
     def descend(self, node: Ints, row: Ints) -> Ints:
         """The leaf below each node in which a row ends."""
@@ -148,19 +162,6 @@ class Cut:
         weight, length = (np.append(0.0, np.cumsum(held)) for held in (self.rows_in, self.rows_in * self.length))
         rows = weight[self.ends[node]] - weight[node]
         return rows, (length[self.ends[node]] - length[node]) / rows
-
-    def _without_bare_trees(self) -> Cut:
-        """A tree without splits gives all rows the same: its length goes into the base.  The last tree stays."""
-        bare = ~self.inner[self.roots]
-        if not bare.any() or len(bare) == 1:
-            return self
-        bare[0] &= not bare.all()
-        gone = self.roots[bare]
-        kept = np.ones(len(self.feature), dtype=bool)
-        kept[gone] = False
-        place = _numbered(kept)[self.place[:, ~bare]]
-        base = self.base + float(self.length[gone].sum())
-        return Cut(self.task, self.feature[kept], self.threshold[kept], self.length[kept], place, base)
 
 
 def _numbered(kept: Mask) -> NDArray[np.int32]:

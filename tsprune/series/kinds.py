@@ -176,7 +176,7 @@ def _frequency_change(rows: Floats, site: Site) -> Floats:
     return np.interp(at, np.arange(last + 1), site.column.values)
 
 
-def _flat_line(rows: Floats, site: Site) -> Floats:  # noqa: ARG001 -- all kinds are called alike
+def _flat_line(rows: Floats, site: Site) -> Floats:
     """The first value, again and again."""
     return np.full(len(rows), rows[0])
 
@@ -210,7 +210,7 @@ def _clusters(rows: Floats, site: Site) -> Floats:
     return rows
 
 
-def _decorrelation(rows: Floats, site: Site) -> Floats:  # noqa: ARG001 -- all kinds are called alike
+def _decorrelation(rows: Floats, site: Site) -> Floats:
     """Down where it went up, within the same range.
 
     Each value is a usual one; only the other columns give it away.

@@ -6,6 +6,7 @@ rows in one slot by itself.  It refuses rows out of order.  `regularise` is for 
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -56,7 +57,12 @@ class Regular:
             "gaps": self.found["n_missing"],
             "irregular": self.found["n_off_grid"],
         }
-        what = {"order": "rows out of order", "duplicates": "rows in a slot already taken", "gaps": "missing slots", "irregular": "rows off their slot"}
+        what = {
+            "order": "rows out of order",
+            "duplicates": "rows in a slot already taken",
+            "gaps": "missing slots",
+            "irregular": "rows off their slot",
+        }
         return [f"{count} {what[name]}: {DEEDS[name, self.policies[name]]}" for name, count in counts.items() if count]
 
 
@@ -133,7 +139,9 @@ def _irregular(frame: pd.DataFrame, clock: Clock, policy: Policy, count: int) ->
 
 def _duplicates(frame: pd.DataFrame, slots: np.ndarray, policy: Policy, count: int) -> pd.DataFrame:
     same = np.diff(slots) == 0
-    _refuse(policy, "duplicates", f"{count} rows stand in a slot that is taken already, the first at row {int(np.flatnonzero(same)[0]) + 1}")
+    _refuse(
+        policy, "duplicates", f"{count} rows stand in a slot that is taken already, the first at row {int(np.flatnonzero(same)[0]) + 1}"
+    )
     if policy == "keep":
         return frame
     if policy == "fix":
@@ -147,11 +155,7 @@ def _gaps(frame: pd.DataFrame, clock: Clock, policy: Policy, facts: ClockFacts) 
         return frame
     stamps = times(frame.index)
     slots = clock.slots(stamps).absolute
-    missing = [
-        np.arange(before + 1, after)
-        for before, after in zip(slots[:-1], slots[1:], strict=True)
-        if 1 < after - before <= FILLED + 1
-    ]
+    missing = [np.arange(before + 1, after) for before, after in itertools.pairwise(slots) if 1 < after - before <= FILLED + 1]
     if not missing:
         return frame
     new = np.concatenate(missing) * clock.step + clock.origin

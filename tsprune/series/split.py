@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from tsprune.errors import BadParameter, BadSeries
+from tsprune.errors import BadParameter, BadSeries, TsPruneError
 from tsprune.params import check_share
 
 #: Share of the rows that is learned from where nothing is said.
@@ -30,12 +30,16 @@ def split_at(frame: pd.DataFrame, train: float | str = DEFAULT_TRAIN) -> int:
     """
     if isinstance(train, str):
         try:
-            train = float(train)
-        except ValueError:
+            return split_at(frame, float(train))
+        except ValueError as error:
+            if isinstance(error, TsPruneError):
+                raise
             return _rows_before(frame, train)
     n = int(check_share(train=train, way_out="To learn from the first third, give 0.33.") * len(frame))
     if not 0 < n < len(frame):
-        raise BadSeries(f"train={train:g} of {len(frame)} rows leaves {n} to learn from and {len(frame) - n} to judge by; both need at least one.")
+        raise BadSeries(
+            f"train={train:g} of {len(frame)} rows leaves {n} to learn from and {len(frame) - n} to judge by; both need at least one."
+        )
     return n
 
 
@@ -51,5 +55,7 @@ def _rows_before(frame: pd.DataFrame, moment: str) -> int:
         stamp = stamp.tz_localize(index.tz)
     n = int((index < stamp).sum())
     if not 0 < n < len(frame):
-        raise BadSeries(f"train={moment} leaves {n} rows to learn from and {len(frame) - n} to judge by; the rows go from {index[0]} to {index[-1]}.")
+        raise BadSeries(
+            f"train={moment} leaves {n} rows to learn from and {len(frame) - n} to judge by; the rows go from {index[0]} to {index[-1]}."
+        )
     return n

@@ -28,7 +28,7 @@ class Table:
     columns: tuple[str, ...]
     clock: Clock
     time: Ints | None  # nanoseconds, or index values; None counts rows
-    source: pd.DataFrame | pd.Series | int  # what came in; of an array its number of axes
+    source: Any  # the Series or DataFrame that came in; of an array its number of axes
 
     @cached_property
     def slots(self) -> Slots:
@@ -116,7 +116,9 @@ def _array(data: Any, name: str, flat: bool) -> tuple[Floats, int]:
         data, dtype=np.float64, ensure_all_finite=False, ensure_2d=False, allow_nd=False, ensure_min_samples=0, ensure_min_features=0
     )
     if values.ndim == 1 and not flat:
-        raise BadSeries(f"{name} is an array of shape {values.shape}. Reshape your data: {name}.reshape(-1, 1) is one column; or give a pandas Series.")
+        raise BadSeries(
+            f"{name} is an array of shape {values.shape}. Reshape your data: {name}.reshape(-1, 1) is one column; or give a pandas Series."
+        )
     if values.ndim not in (1, 2):
         raise BadParameter(f"{name} has shape {values.shape}; it is (rows,) or (rows, columns).")
     return (values[:, None] if values.ndim == 1 else values), values.ndim

@@ -78,7 +78,7 @@ def decompose(values: Any, periods: tuple[int, ...], missing: Missing, method: C
     whole = seasonal.reshape(*table.values.shape, -1).sum(axis=2)
     residual = table.values - whole - trend
     weights = np.where(np.isnan(table.values), 0.0, weights)
-    return Decomposition(*(_like(table, part, periods) for part in (trend, seasonal, residual, weights)))
+    return Decomposition(*(_like(values, part, periods) for part in (trend, seasonal, residual, weights)))
 
 
 def _check_length(table: Table, n_slots: int, period: int) -> None:
@@ -111,9 +111,8 @@ def _check_missing(table: Table, grid: Floats, missing: Missing) -> None:
         )
 
 
-def _like(table: Table, part: Floats, periods: tuple[int, ...]) -> Any:
+def _like(source: Any, part: Floats, periods: tuple[int, ...]) -> Any:
     """A part as the kind of object that came in; with one column for each period where there are several."""
-    source = table.source
     if isinstance(source, pd.Series):
         if part.ndim == 2:
             return pd.Series(part[:, 0], index=source.index, name=source.name)

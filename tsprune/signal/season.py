@@ -94,9 +94,9 @@ class Deseason(Stage):
             walls = (False,)
         elif np.ptp(table.slots.wall - table.slots.absolute) == 0:
             walls = walls[:1]  # no change within the history: nothing to tell the two apart
-        part = min((self._profile(table, given, wall) for wall in walls), key=lambda p: _left(p, table))
+        part = min([self._profile(table, given, wall) for wall in walls], key=lambda part: _left(part, table))
         left = part.apply(table.values, table.slots)
-        self.periods_ = {name: () for name in table.columns}
+        self.periods_: dict[str, tuple[int, ...]] = dict.fromkeys(table.columns, ())
         for column, period in zip(part.columns, part.periods, strict=True):
             self.periods_[table.columns[column]] += (int(period),)
         self.strength_ = {name: _strength(table.values[:, j], left[:, j]) for j, name in enumerate(table.columns)}
