@@ -33,14 +33,23 @@ def run(quick: bool = False) -> None:
         _periods(quick)
 
 
+def _seconds(work: Callable[[], object]) -> float:
+    begin = time.process_time()
+    work()
+    return time.process_time() - begin
+
+
 def _cpu(work: Callable[[], object], repeats: int) -> float:
     work()
-    spans = []
-    for _ in range(repeats):
-        begin = time.process_time()
-        work()
-        spans.append(time.process_time() - begin)
-    return statistics.median(spans)
+    return statistics.median(_seconds(work) for _ in range(repeats))
+
+
+def _against(ours: Callable[[], object], theirs: Callable[[], object]) -> tuple[float, float]:
+    """Both in turn, ours before and after theirs, so that a busy machine slows both alike."""
+    ours()
+    before = [_seconds(ours) for _ in range(3)]
+    span = _seconds(theirs)
+    return statistics.median([*before, *(_seconds(ours) for _ in range(3))]), span
 
 
 def _series(n: int, period: int, seed: int = 0) -> np.ndarray:
@@ -64,49 +73,42 @@ def _peer(y: np.ndarray, settings: Settings) -> object:
 def _single(quick: bool) -> None:
     print("STL of one series, statsmodels' settings (error on the scale of the series):")
     print(f"{'n':>8} {'period':>7} {'':8} {'tsprune':>10} {'statsmodels':>12} {'ratio':>7} {'error':>9}")
-    sizes = (
-        [(10_000, 24), (100_000, 24), (10_000, 288), (100_000, 288)]
-        if quick
-        else [(10_000, 24), (100_000, 24), (10_000, 288), (100_000, 288), (100_000, 1440)]
-    )
+    sizes = [(10_000, 24), (100_000, 24), (10_000, 288), (100_000, 288)] + ([] if quick else [(100_000, 1440)])
     for n, period in sizes:
         for robust in (False, True):
             settings = _settings(period, robust)
             timed = n if n * period * (8 if robust else 1) < (6e6 if quick else 4e7) else max(10 * period, n // 10)
             y, short = _series(n, period), _series(timed, period)
-            mine = _cpu(lambda y=y, s=settings: stl(y, s), 5)
-            begin = time.process_time()
-            theirs = _peer(short, settings)
-            span = (time.process_time() - begin) * n / timed
-            ours = stl(short, settings)
-            error = max(np.abs(ours.trend - theirs.trend).max(), np.abs(ours.seasonal - theirs.seasonal).max()) / np.abs(short).max()
+            mine, theirs = _against(lambda y=y, s=settings: stl(y, s), lambda y=short, s=settings: _peer(y, s))
+            theirs *= n / timed
             scaled = "" if timed == n else f"   (statsmodels timed on {timed} and scaled)"
-            kind = "robust" if robust else "plain"
-            print(f"{n:8d} {period:7d} {kind:8} {mine * 1e3:7.1f} ms {span:10.2f} s {span / mine:6.0f}x {error:9.0e}{scaled}", flush=True)
+            row = f"{n:8d} {period:7d} {'robust' if robust else 'plain':8} {mine * 1e3:7.1f} ms {theirs:10.2f} s {theirs / mine:6.0f}x"
+            print(f"{row} {_error(short[: 20 * period], settings):9.0e}{scaled}", flush=True)
+
+
+def _error(y: np.ndarray, settings: Settings) -> float:
+    ours, theirs = stl(y, settings), _peer(y, settings)
+    return max(np.abs(ours.trend - theirs.trend).max(), np.abs(ours.seasonal - theirs.seasonal).max()) / np.abs(y).max()
 
 
 def _panel(quick: bool) -> None:
     count = 200 if quick else 1000
     columns = np.column_stack([_series(2000, 24, seed) for seed in range(count)])
     for robust in (False, True):
-        settings = _settings(24, robust)
-        mine = _cpu(lambda s=settings: stl(columns, s), 3)
-        some = 20 if robust else 60
-        begin = time.process_time()
-        for j in range(some):
-            _peer(np.ascontiguousarray(columns[:, j]), settings)
-        span = (time.process_time() - begin) * count / some
-        kind = "robust" if robust else "plain"
-        print(
-            f"panel of {count} x 2000, period 24, {kind}: {mine:.2f} s, statsmodels {span:.1f} s (scaled from {some} series), {span / mine:.0f}x"
-        )
+        settings, some = _settings(24, robust), 20 if robust else 60
+        peers = [np.ascontiguousarray(column) for column in columns.T[:some]]
+        mine, theirs = _against(lambda s=settings: stl(columns, s), lambda s=settings, p=peers: [_peer(y, s) for y in p])
+        theirs *= count / some
+        print(f"panel of {count} x 2000, period 24, {'robust' if robust else 'plain'}: {mine:.2f} s, ", end="")
+        print(f"statsmodels {theirs:.1f} s (scaled from {some} series), {theirs / mine:.0f}x", flush=True)
 
 
 def _growth(quick: bool) -> None:
     print("growth: nanoseconds per sample, period 288")
     for n in (10_000, 100_000) if quick else (10_000, 100_000, 1_000_000):
         y = _series(n, 288)
-        spans = [_cpu(lambda y=y, s=_settings(288, robust): stl(y, s), 3 if n < 1e6 else 1) / n * 1e9 for robust in (False, True)]
+        plain, robust = _settings(288, False), _settings(288, True)
+        spans = [_cpu(lambda y=y, s=s: stl(y, s), 3 if n < 1e6 else 1) / n * 1e9 for s in (plain, robust)]
         print(f"{n:8d}: plain {spans[0]:.0f}, robust {spans[1]:.0f}")
 
 
@@ -131,9 +133,8 @@ def _periods(quick: bool) -> None:
     print("periods: share of 'none' on " + ", ".join(f"{name} {share:.3f}" for name, share in nothing.items()))
     t = np.arange(100_000)
     x = np.sin(2 * np.pi * t / 288) * np.where(t // 288 % 7 >= 5, 0.4, 1.0) + 0.3 * np.random.default_rng(0).normal(size=len(t))
-    print(
-        f"periods of 100,000 samples: {_cpu(lambda: find(x), 9) * 1e3:.0f} ms, with a calendar {_cpu(lambda: find(x, [12, 144, 288, 2016]), 9) * 1e3:.0f} ms"
-    )
+    without, with_calendar = _cpu(lambda: find(x), 9), _cpu(lambda: find(x, [12, 144, 288, 2016]), 9)
+    print(f"periods of 100,000 samples: {without * 1e3:.0f} ms, with a calendar {with_calendar * 1e3:.0f} ms")
 
 
 def _cyclic(seed: int) -> tuple[np.ndarray, int, float]:

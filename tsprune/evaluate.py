@@ -30,6 +30,10 @@ STRETCHES = 50
 TIMED_ROWS, TIMED_RUNS = 10_000, 3
 
 
+#: Metrics of which less is better.
+COSTS = frozenset({"detection_delay", "false_alarms_per_week"})
+
+
 @dataclass(frozen=True)
 class StageEffect:
     """What one stage does to one metric, and what it costs; NaN where a number does not apply."""
@@ -55,6 +59,13 @@ class StageEffect:
     def effect(self) -> float:
         """Quality with the stage minus quality without it."""
         return self.with_ - self.without
+
+    @property
+    def harm(self) -> float:
+        """The largest loss that the interval allows for; 0 where there is no interval."""
+        if not np.isfinite(self.low):
+            return 0.0
+        return max(0.0, self.high if self.metric in COSTS else -self.low)
 
     def __str__(self) -> str:
         told = f"{self.stage}: {self.metric} {self.without:.3f} -> {self.with_:.3f} ({self.effect:+.3f})"
@@ -83,10 +94,6 @@ class Judged:
     def where(self, known: Mask) -> Judged:
         """The same with the other rows unscored."""
         return Judged(np.where(known, self.scores, np.nan), self.alarms & known)
-
-
-#: Metrics of which less is better.
-COSTS = frozenset({"detection_delay", "false_alarms_per_week"})
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from tsprune.detect import Threshold, fit_detector
-from tsprune.errors import BadParameter, BadSeries, NotPrunable
+from tsprune.errors import BadParameter, BadSeries, NotPrunable, OverPruned
 from tsprune.model import Model
-from tsprune.prune import Pruned
+from tsprune.prune import Guard, Pruned
 from tsprune.series.stage import Stage, lookback_time
 from tsprune.series.table import Table, read_table
 
@@ -183,7 +183,7 @@ class Pipeline(BaseEstimator):
         rows : Series, DataFrame or array
             Rows to judge on, not those of the history.
         labels : array-like of 0/1, optional
-            One per row.
+            One per row.  Without, anomalies are injected into the rows, and every line of the report says so.
         metrics : tuple of str
             Names of `tsprune.metrics.evaluate_all`.
         n_boot : int
@@ -267,15 +267,39 @@ class Pipeline(BaseEstimator):
         steps[at] = (old[0], value) if isinstance(old, tuple) else value
         self.steps = steps
 
-    def without(self, name: str) -> Pipeline:
-        """A new, unfitted pipeline without one stage; a `Pruned` detector gives way to the detector it prunes."""
-        steps = []
-        for other, stage in self.named_steps():
-            if other != name:
-                steps.append((other, stage))
-            elif isinstance(stage, Pruned):
-                steps.append((other, stage.detector))
-        return Pipeline([(other, stage if isinstance(stage, str) else clone(stage, safe=False)) for other, stage in steps])
+    def without(self, *names: str) -> Pipeline:
+        """A new, unfitted pipeline without some stages; a `Pruned` detector gives way to the detector it prunes."""
+        return Pipeline([(name, _bared(stage, name in names)) for name, stage in self.named_steps() if name not in names or _is_detector(stage)])
+
+    def only(self, *names: str) -> Pipeline:
+        """A new, unfitted pipeline of the bare detector and, of the other stages, only these."""
+        others = [name for name, stage in self.named_steps() if name not in names and not isinstance(stage, Threshold)]
+        return self.without(*others)
+
+    def guarded(self, report: Report, guard: Guard | None = None) -> Pipeline:
+        """A new, unfitted pipeline without the stages that a guard refuses on the evidence of a report.
+
+        Raises
+        ------
+        OverPruned
+            If a stage is refused and the guard says `on_fail="raise"`.
+        """
+        guard = guard or Guard()
+        refused = report.refused(guard)
+        if refused and guard.on_fail == "raise":
+            told = "; ".join(f"{name}: {reason}" for name, reason in refused.items())
+            raise OverPruned(f"{told}. Leave these stages out, or allow a larger quality_loss.")
+        return self.without(*refused)
+
+
+def _is_detector(stage: Any) -> bool:
+    return not isinstance(stage, Stage | Threshold)
+
+
+def _bared(stage: Any, bare: bool) -> Any:
+    """An unfitted copy of a step; of a `Pruned` to be left out, the detector within."""
+    stage = stage.detector if bare and isinstance(stage, Pruned) else stage
+    return stage if isinstance(stage, str) else clone(stage, safe=False)
 
 
 def _fit_detector(detector: Any, X: Floats) -> Any:

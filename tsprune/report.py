@@ -13,16 +13,11 @@ import numpy as np
 import pandas as pd
 
 from tsprune import page
-from tsprune.errors import BadParameter, NotPrunable
-from tsprune.evaluate import COLUMNS, Judge, Judged, Quality, StageEffect, interval, us_per_row, verdict
-from tsprune.progress import track
-from tsprune.series.stage import Stage
-from tsprune.series.table import read_table
+from tsprune.evaluate import COLUMNS, StageEffect
+from tsprune.ledger import keep_ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tsprune.types import Ints
+    from tsprune.prune import Guard
 
 
 @dataclass(frozen=True)
@@ -32,17 +27,21 @@ class Report:
     Attributes
     ----------
     stages : tuple of StageEffect
-        One per stage and metric, in the order of the pipeline.
+        One per stage and metric, in the order of the pipeline: with the stage against without it.
+    alone : tuple of StageEffect
+        The same for each stage that can be left out, added alone to the bare detector.
     rows : DataFrame
-        The rows judged.
+        The rows judged; with injected anomalies where no labels were given.
     scores : Series
     labels : Series of 0 and 1
+        Given, or of the injected anomalies.
     threshold : float
     facts : dict
         Numbers about the whole: rows, events, events found, alarms, bytes, lookback.
     """
 
     stages: tuple[StageEffect, ...]
+    alone: tuple[StageEffect, ...]
     rows: pd.DataFrame
     scores: pd.Series
     labels: pd.Series
@@ -73,6 +72,24 @@ class Report:
     def __str__(self) -> str:
         return "\n".join([*_lines(self), *self.sentences()])
 
+    @property
+    def source(self) -> str:
+        """"labels", or "injected" where none were given."""
+        return self.stages[0].source
+
+    def refused(self, guard: Guard) -> dict[str, str]:
+        """Stages that a guard refuses, with the reason: the effect on a metric may be a loss beyond its tolerance.
+
+        The detector and the threshold cannot be left out, and are never refused.
+        """
+        reasons = {}
+        for effect in self.stages:
+            if effect.harm > guard.quality_loss and effect.stage not in reasons:
+                reasons[effect.stage] = (
+                    f"{effect.metric} may fall by {effect.harm:.3f} with it ({self.source}), more than the guard's {guard.quality_loss:g}"
+                )
+        return reasons
+
     def alarms(self) -> pd.Series:
         """Whether each row is an alarm."""
         return self.scores > self.threshold
@@ -80,7 +97,9 @@ class Report:
     def sentences(self) -> list[str]:
         """What was found, in words."""
         f = self.facts
+        injected = ["Quality is estimated by injection: no labels were given."] if self.source == "injected" else []
         return [
+            *injected,
             f"{f['events_found']:.0f} of {f['events']:.0f} events found with {f['alarms']:.0f} alarms on {f['rows']:,.0f} rows; "
             f"{f['alarms_outside']:.0f} alarms touch no event."
         ]
@@ -90,118 +109,17 @@ def make_report(
     pipeline: Any, rows: Any, labels: Any, *, metrics: tuple[str, ...], n_boot: int, random_state: int, context: Any = None
 ) -> Report:
     """Judge a fitted pipeline on rows, stage by stage."""
-    table = read_table(rows, clock=pipeline.clock_, name="rows")
-    truth = _labels(labels, len(table))
-    judge = Judge.of(truth, tuple(metrics), n_boot, random_state, _seconds(pipeline.clock_))
-    context = _context(pipeline, rows) if context is None else context
-    whole = _judged(pipeline, rows, context)
-    others = {name: _judged(other, rows, context) for name, other in _alternatives(pipeline)}
-    known = np.all([~np.isnan(said.scores) for said in (whole, *others.values())], axis=0)
-    qualities = {name: judge.quality(said.where(known)) for name, said in track(list({"": whole, **others}.items()), "judging stages")}
-    chance = judge.chance(whole.where(known), random_state)
-    costs = _costs(pipeline, table)
-    effects = [
-        _effect(stage, metric, qualities.get(stage), qualities[""], chance[metric], costs[stage])
-        for stage in pipeline.named_stages_
-        for metric in judge.metrics
-    ]
-    frame = pd.DataFrame(table.values, columns=list(table.columns), index=getattr(rows, "index", None))
-    scores = pd.Series(whole.scores, index=frame.index, name="score")
-    series = pd.Series(truth, index=frame.index, name="label")
-    return Report(tuple(effects), frame, scores, series, pipeline.threshold_, _facts(pipeline, truth, whole))
-
-
-def _effect(stage: str, metric: str, without: Quality | None, with_: Quality, chance: float, costs: dict[str, Any]) -> StageEffect:
-    low, high = (float("nan"), float("nan")) if without is None else interval(metric, without, with_)
-    before = float("nan") if without is None else without.whole[metric]
-    return StageEffect(stage, metric, before, with_.whole[metric], low, high, chance, verdict(metric, low, high), "labels", **costs)
-
-
-def _seconds(clock: Any) -> float:
-    return float("nan") if clock.kind == "index" else clock.duration(1) / 1e9
-
-
-def _labels(labels: Any, n: int) -> Ints:
-    if labels is None:
-        raise BadParameter("labels is None; give 0 or 1 per row.")
-    truth = np.asarray(labels)
-    if truth.shape != (n,):
-        raise BadParameter(f"labels has shape {truth.shape}; it has one value for each of the {n} rows.")
-    if not np.isin(truth, (0, 1)).all():
-        raise BadParameter(f"labels holds {truth[~np.isin(truth, (0, 1))][0]!r}; a label is 0 (normal) or 1 (anomaly).")
-    return truth.astype(np.int64)
-
-
-def _context(pipeline: Any, rows: Any) -> Any:
-    """The history, where it ends before the rows begin: it gives the first rows their lookback."""
-    history = pipeline.history_
-    same_kind = type(history) is type(rows) and isinstance(rows, pd.Series | pd.DataFrame)
-    return history if same_kind and history.index[-1] < rows.index[0] else None
-
-
-def _judged(pipeline: Any, rows: Any, context: Any) -> Judged:
-    scores = np.asarray(pipeline.anomaly_score(rows, context), dtype=np.float64)
-    return Judged(scores, pipeline.model_.level.exceeded(scores))
-
-
-def _alternatives(pipeline: Any) -> Iterator[tuple[str, Any]]:
-    """The pipeline without each stage that can be left out, fitted on the same history."""
-    names = [name for name, fitted in pipeline.named_stages_.items() if isinstance(fitted, Stage) or hasattr(fitted, "fidelity_")]
-    for name in track(names, "refitting without each stage"):
-        yield name, pipeline.without(name).fit(pipeline.history_)
-
-
-def _costs(pipeline: Any, table: Any) -> dict[str, dict[str, Any]]:
-    """Per stage: seconds to fit, microseconds per row, bytes, fidelity, facts."""
-    costs = {}
-    values, slots = table.values, table.slots
-    for name, fitted in pipeline.named_stages_.items():
-        part = fitted.part_
-        if isinstance(fitted, Stage):
-            latency = us_per_row(lambda n, p=part, v=values: p.apply(v[:n], slots.taken(slice(0, n))), len(values))  # type: ignore[misc]
-            values = part.apply(values, slots)
-        elif hasattr(part, "anomaly_score"):
-            complete = values[~np.isnan(values).any(axis=1)]
-            latency = us_per_row(lambda n, p=part, v=complete: p.anomaly_score(v[:n]), len(complete)) if len(complete) else float("nan")  # type: ignore[misc]
-        else:
-            latency = 0.0
-        costs[name] = {
-            "fit_seconds": pipeline.fit_seconds_[name],
-            "us_per_row": latency,
-            "bytes": _bytes(part),
-            "fidelity": getattr(fitted, "fidelity_", float("nan")),
-            "ceiling": getattr(fitted, "ceiling_", float("nan")),
-            "facts": fitted.facts() if hasattr(fitted, "facts") else {},
-        }
-    return costs
-
-
-def _bytes(part: Any) -> float:
-    try:
-        return float(part.nbytes)
-    except NotPrunable:
-        return float("nan")
-
-
-def _facts(pipeline: Any, truth: Ints, whole: Judged) -> dict[str, float]:
-    events = _runs(truth == 1)
-    alarms = _runs(whole.alarms)
-    return {
-        "rows": float(len(truth)),
-        "scored_rows": float((~np.isnan(whole.scores)).sum()),
-        "events": float(len(events)),
-        "events_found": float(sum(whole.alarms[a:b].any() for a, b in events)),
-        "alarms": float(len(alarms)),
-        "alarms_outside": float(sum(not truth[a:b].any() for a, b in alarms)),
-        "bytes": _bytes(pipeline.model_),
-        "lookback": float(pipeline.lookback_),
-        "threshold": float(pipeline.threshold_),
-    }
-
-
-def _runs(on: Any) -> list[tuple[int, int]]:
-    edges = np.diff(np.concatenate([[0], np.asarray(on).astype(np.int8), [0]]))
-    return list(zip(np.flatnonzero(edges == 1).tolist(), np.flatnonzero(edges == -1).tolist(), strict=True))
+    ledger = keep_ledger(pipeline, rows, labels, metrics=metrics, n_boot=n_boot, random_state=random_state, context=context)
+    index = ledger.rows.index
+    return Report(
+        ledger.stages,
+        ledger.alone,
+        ledger.rows,
+        pd.Series(ledger.said.scores, index=index, name="score"),
+        pd.Series(ledger.labels, index=index, name="label"),
+        pipeline.threshold_,
+        ledger.facts,
+    )
 
 
 def _lines(report: Report) -> list[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from tsprune.kernels.folds import Folds, prepare, t_tail
+from tsprune.kernels.folds import Folds, prepare, profile, t_tail
 from tsprune.kernels.spectrum import Spectrum, autocorrelation, local_maxima
 
 if TYPE_CHECKING:
@@ -41,10 +41,8 @@ CHANCE, CHANCE_OF_MULTIPLE = 5e-4, 5e-3
 LINE, CLEAR_LINE = 12.0, 30.0
 #: Shares of the best gain that are as good as the best: for a calendar period, for one within 1 % of the best, for a divisor of the best.
 CALENDAR_SHARE, NEAR_SHARE, DIVISOR_SHARE = 0.8, 0.6, 0.9
-#: A fraction of a period is its true length where a profile of that length foresees this share of it; shortest such fraction, in samples.
-FRACTION_SHARE, FINEST = 0.96, 6.0
-#: Samples that tell a fraction from another.
-ENOUGH = 20_000
+#: A fraction of a period is its true length where that has this share of the energy of its harmonics; the shortest one, in samples.
+HARMONIC_SHARE, FINEST = 0.96, 6.0
 #: A seventh of a period is a period of its own (the day in a week) above this share of gain; by chance it has a seventh.
 DAY_SHARE = 0.2
 
@@ -235,21 +233,15 @@ class Search:
         while 2 * times * whole <= self.longest:
             times *= 2
             many = max((2 * many - 1, 2 * many, 2 * many + 1), key=self._gain_within)
-        exact = many / times
-        rest = self.folds.rest(whole)[-max(ENOUGH, 16 * whole) :]
-        for _ in range(2):
-            least = FRACTION_SHARE * fold_gain(rest, exact)
-            finer = (d for d in range(12, 1, -1) if exact / d >= FINEST and fold_gain(rest, exact / d) >= least)
-            divisor = next(finer, 1)
-            exact, times = exact / divisor, times * divisor
+        exact, divisor = many / times, self._divisor(whole)
+        exact, times = exact / divisor, times * divisor
         return float(round(exact)) if abs(exact - round(exact)) <= 0.5 / times else exact
 
-
-def fold_gain(rest: Floats, period: float) -> float:
-    """The gain of a period of any length: each half of the cycles is foreseen by the other."""
-    turns = np.arange(len(rest)) / period
-    bins = max(24, 2 * round(period))
-    phase = np.minimum((turns % 1.0 * bins).astype(np.int64), bins - 1) + bins * (turns.astype(np.int64) % 2)
-    means = np.bincount(phase, rest, 2 * bins) / np.maximum(np.bincount(phase, minlength=2 * bins), 1)
-    errors = rest - np.roll(means, bins)[phase]
-    return 1.0 - float(np.einsum("i,i", errors, errors) / np.einsum("i,i", rest, rest))
+    def _divisor(self, whole: int) -> int:
+        """How many cycles a profile is made of: the largest number of which nearly all its harmonics are multiples."""
+        rest = self.folds.rest(whole)
+        pattern = profile(rest, whole)
+        noise = max(0.0, float(rest.var() - pattern.var())) * whole * whole / len(rest)  # what the mean of the cycles keeps of it
+        power = np.abs(np.fft.rfft(pattern)[1:]) ** 2 - noise
+        least = HARMONIC_SHARE * power.sum()
+        return next((d for d in range(int(whole / FINEST), 1, -1) if power[d - 1 :: d].sum() >= least), 1)

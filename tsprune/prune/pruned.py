@@ -63,6 +63,8 @@ class Pruned(OutlierMixin, BaseEstimator):
     part_ : Forest, Boundary or Density
         What is left, as a part of a model.
     n_parts_before_, n_parts_after_ : int
+    keep_ : float
+        Share of the parts that stayed.
     bytes_before_, bytes_after_ : int
         In a model file, packed the same way.
     fidelity_ : float
@@ -170,6 +172,7 @@ class Pruned(OutlierMixin, BaseEstimator):
                 cut = self._refused(cut, whole, bound, guard)
         self.part_: Detector = whole if cut is None else cut
         self.n_parts_after_, self.bytes_after_ = self.part_.n_parts, self.part_.nbytes
+        self.keep_: float | Literal["auto"] = self.n_parts_after_ / self.n_parts_before_ if cut is not None else 1.0
         self.fidelity_ = bound.fidelity(self.part_)
         self.fidelity_low_ = bound(self.part_)
         self.ceiling_ = ceiling(self.detector_, whole, values, held, cutter.fidelity, self.random_state)

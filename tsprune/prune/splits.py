@@ -78,7 +78,7 @@ class Cut:
     def rows_in(self) -> Floats:
         """Weight of the rows in each leaf, shape (n_nodes,); a little where there is none."""
         weight = np.zeros(self.n_nodes)
-        weight[~self.inner] = self.member.T @ self.task.weights + 1e-3
+        weight[~self.inner] = self.member.T @ self.task.weights + 1e-6
         return weight
 
     def learned(self, tolerance: float) -> Cut:

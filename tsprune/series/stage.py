@@ -19,6 +19,7 @@ from tsprune.series.table import Table, read_table
 
 if TYPE_CHECKING:
     from tsprune.model.part import Part
+    from tsprune.types import Floats
 
 
 class Stage(TransformerMixin, BaseEstimator):
@@ -75,6 +76,15 @@ class Stage(TransformerMixin, BaseEstimator):
         table = self._read(X)
         return table.like(table.values - self.part_.apply(table.values, table.slots), table.columns)
 
+    def energy_kept(self, clean: Table, changed: Table) -> float:
+        """Of what was written into the rows, the share of the energy that comes out: 1 = all of it, 0 = none.
+
+        NaN for a stage whose columns are not in the unit of those that go in.
+        """
+        if not self.additive:
+            return float("nan")
+        return kept_share(clean, changed, *(self.part_.apply(table.values, table.slots) for table in (clean, changed)))
+
     def facts(self) -> dict[str, float]:
         """Numbers that only this stage knows."""
         return {}
@@ -120,6 +130,14 @@ class Stage(TransformerMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
+
+
+def kept_share(clean: Table, changed: Table, clean_out: Floats, changed_out: Floats) -> float:
+    """Energy of a difference behind a stage, as a share of what it was before; NaN where there was none."""
+    went_in = np.nansum((changed.values - clean.values) ** 2, axis=0)
+    came_out = np.nansum((changed_out - clean_out) ** 2, axis=0)
+    hit = went_in > 0.0
+    return float(np.mean(came_out[hit] / went_in[hit])) if hit.any() else float("nan")
 
 
 def lookback_time(clock: Any, slots: int) -> Any:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tsprune.model.smooth import METHODS, Smoother
 from tsprune.params import check_choice, check_count, check_number
-from tsprune.series.stage import Stage
+from tsprune.series.stage import Stage, kept_share
 
 if TYPE_CHECKING:
     from tsprune.series.table import Table
@@ -54,6 +54,12 @@ class Denoise(Stage):
     @property
     def additive(self) -> bool:  # type: ignore[override]
         return self.output == "replace"
+
+    def energy_kept(self, clean: Table, changed: Table) -> float:
+        """What the smoothed channel alone keeps of an anomaly."""
+        d = clean.values.shape[1]
+        smooth = [self.part_.apply(table.values, table.slots)[:, -d:] for table in (clean, changed)]
+        return kept_share(clean, changed, *smooth)
 
     def _learn(self, table: Table) -> Smoother:
         check_choice(METHODS, method=self.method)

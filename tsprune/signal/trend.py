@@ -12,7 +12,7 @@ from tsprune.kernels.smooth import autoregression, block_trend, innovation, mad,
 from tsprune.model.clock import NANOSECONDS
 from tsprune.model.trend import BlockTrend
 from tsprune.params import check_choice, check_count
-from tsprune.series.stage import Stage
+from tsprune.series.stage import Stage, kept_share
 
 if TYPE_CHECKING:
     from tsprune.model.clock import Clock
@@ -90,6 +90,12 @@ class Detrend(Stage):
     def facts(self) -> dict[str, float]:
         """The length of the trend in slots, and the share of the variance it takes away, at the median column."""
         return {"length": float(self.length_), "variance_removed": float(np.median(self.variance_removed_))}
+
+    def energy_kept(self, clean: Table, changed: Table) -> float:
+        """What the level, before scaling, keeps of an anomaly."""
+        part = self.part_
+        assert isinstance(part, BlockTrend)
+        return kept_share(clean, changed, *(table.values - part.trend(table.values, table.slots) for table in (clean, changed)))
 
     def _learn(self, table: Table) -> BlockTrend:
         for channel in self._channels():

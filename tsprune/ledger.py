@@ -1,0 +1,255 @@
+"""The ledger of a pipeline: what each stage brings, and what it costs.
+
+Every stage is taken out in turn, what stands behind it is refitted on the history, and both pipelines are judged on the same
+rows.  Then each is added alone to the bare detector.  Without labels, anomalies are injected into the rows, and every line says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from tsprune.errors import BadParameter, BadSeries, NotPrunable
+from tsprune.evaluate import Judge, Judged, Quality, StageEffect, interval, us_per_row, verdict
+from tsprune.progress import track
+from tsprune.series.inject import inject
+from tsprune.series.stage import Stage
+from tsprune.series.table import Table, read_table
+
+if TYPE_CHECKING:
+    from tsprune.types import Floats, Ints
+
+Source = Literal["labels", "injected"]
+
+#: Anomalies that are injected where there are no labels, and rows that each needs.
+INJECTED, ROOM = 24, 64
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What `keep_ledger` found; `tsprune.report.Report` shows it."""
+
+    stages: tuple[StageEffect, ...]
+    alone: tuple[StageEffect, ...]
+    rows: pd.DataFrame
+    said: Judged
+    labels: Ints
+    facts: dict[str, float]
+
+
+def keep_ledger(
+    pipeline: Any, rows: Any, labels: Any, *, metrics: tuple[str, ...], n_boot: int, random_state: int, context: Any = None
+) -> Ledger:
+    """Judge a fitted pipeline on rows, stage by stage; see `Pipeline.report`."""
+    frame = _as_frame(rows, pipeline)
+    changed, injected = _with_injected(frame, random_state)
+    source: Source = "injected" if labels is None else "labels"
+    if labels is None and changed is None:
+        raise BadSeries(f"labels is None and {len(frame)} rows have no room for injected anomalies; give labels, or at least {2 * ROOM} rows.")
+    judged = changed if labels is None else frame
+    truth = injected if labels is None else _checked(labels, len(frame))
+    context = _context(pipeline, frame) if context is None else _as_frame(context, pipeline)
+    judge = Judge.of(truth, tuple(metrics), n_boot, random_state, _seconds(pipeline.clock_))
+    bench = Bench(pipeline, judge, judged, context, source)
+    energy = {} if changed is None else _energy_kept(pipeline, frame, changed)
+    costs = _costs(pipeline, read_table(judged, clock=pipeline.clock_), energy)
+    stages, alone = bench.left_out(costs, random_state), bench.added(costs, random_state)
+    return Ledger(stages, alone, judged, bench.whole, truth, _facts(pipeline, truth, bench.whole))
+
+
+class Bench:
+    """Pipelines beside the one in question, judged on the same rows."""
+
+    def __init__(self, pipeline: Any, judge: Judge, rows: pd.DataFrame, context: pd.DataFrame | None, source: Source):
+        self.pipeline, self.judge, self.rows, self.context, self.source = pipeline, judge, rows, context, source
+        self.whole = self.said(pipeline)
+
+    def said(self, pipeline: Any) -> Judged:
+        """What a fitted pipeline says of the rows."""
+        scores = np.asarray(pipeline.anomaly_score(_like(self.rows, pipeline), _like(self.context, pipeline)), dtype=np.float64)
+        return Judged(scores, pipeline.model_.level.exceeded(scores))
+
+    def left_out(self, costs: dict[str, dict[str, Any]], random_state: int) -> tuple[StageEffect, ...]:
+        """The whole pipeline against the one without each stage."""
+        names = removable(self.pipeline)
+        others = {name: self._fitted(self.pipeline.without(name)) for name in track(names, "refitting without each stage")}
+        known = _all_scored([self.whole, *others.values()])
+        with_ = self.judge.quality(self.whole.where(known))
+        chance = self.judge.chance(self.whole.where(known), random_state)
+        effects: list[StageEffect] = []
+        for stage in track(list(self.pipeline.named_stages_), "judging stages"):
+            other = others.get(stage)
+            without = None if other is None else self.judge.quality(other.where(known))
+            facts = {} if other is None else {"alarm_overlap": overlap(self.whole.alarms & known, other.alarms & known)}
+            effects += self._effects(stage, without, with_, chance, costs[stage], facts)
+        return tuple(effects)
+
+    def added(self, costs: dict[str, dict[str, Any]], random_state: int) -> tuple[StageEffect, ...]:
+        """The bare detector with one stage against the bare detector."""
+        names = removable(self.pipeline)
+        if len(names) < 2:
+            return ()
+        bare = self._fitted(self.pipeline.only())
+        singles = {name: self._fitted(self.pipeline.only(name)) for name in track(names, "fitting each stage alone")}
+        known = _all_scored([bare, *singles.values()])
+        without = self.judge.quality(bare.where(known))
+        chance = self.judge.chance(bare.where(known), random_state)
+        effects: list[StageEffect] = []
+        for name, said in singles.items():
+            effects += self._effects(name, without, self.judge.quality(said.where(known)), chance, costs[name], {})
+        return tuple(effects)
+
+    def _fitted(self, pipeline: Any) -> Judged:
+        """A variant fitted on the same history; its detector is cut to the same share, not searched for a cut again."""
+        for name, step in pipeline.named_steps():
+            if getattr(step, "keep", None) == "auto" and hasattr(step, "guard"):
+                found = self.pipeline.named_stages_[name]
+                pipeline.set_params(**{f"{name}__keep": found.keep_, f"{name}__guard": None})
+        return self.said(pipeline.fit(self.pipeline.history_))
+
+    def _effects(
+        self, stage: str, without: Quality | None, with_: Quality, chance: dict[str, float], costs: dict[str, Any], facts: dict[str, float]
+    ) -> list[StageEffect]:
+        effects = []
+        for metric in self.judge.metrics:
+            low, high = (float("nan"), float("nan")) if without is None else interval(metric, without, with_)
+            before = float("nan") if without is None else without.whole[metric]
+            told = verdict(metric, low, high)
+            effect = StageEffect(stage, metric, before, with_.whole[metric], low, high, chance[metric], told, self.source, **costs)
+            effects.append(replace(effect, facts={**effect.facts, **facts}))
+        return effects
+
+
+def removable(pipeline: Any) -> list[str]:
+    """Names of the stages that a pipeline can do without: all but the detector itself and the threshold."""
+    return [name for name, fitted in pipeline.named_stages_.items() if isinstance(fitted, Stage) or hasattr(fitted, "fidelity_")]
+
+
+def overlap(alarms: Any, others: Any) -> float:
+    """Alarmed rows that two pipelines share, as a share of those that either has; 1 where neither has any."""
+    either = int((alarms | others).sum())
+    return float((alarms & others).sum() / either) if either else 1.0
+
+
+def _all_scored(said: list[Judged]) -> Any:
+    return np.all([~np.isnan(one.scores) for one in said], axis=0)
+
+
+def _as_frame(rows: Any, pipeline: Any) -> pd.DataFrame:
+    if isinstance(rows, pd.DataFrame):
+        return rows
+    if isinstance(rows, pd.Series):
+        return rows.to_frame(pipeline.columns_in_[0])
+    values = np.asarray(rows, dtype=np.float64)
+    return pd.DataFrame(values[:, None] if values.ndim == 1 else values, columns=list(pipeline.columns_in_))
+
+
+def _like(frame: pd.DataFrame | None, pipeline: Any) -> Any:
+    """Rows as the kind that the pipeline learned on."""
+    if frame is None or isinstance(pipeline.history_, pd.DataFrame | pd.Series):
+        return frame
+    return frame.to_numpy()
+
+
+def _context(pipeline: Any, rows: pd.DataFrame) -> pd.DataFrame | None:
+    """The history, where it ends before the rows begin: it gives the first rows their lookback."""
+    history = pipeline.history_
+    if not isinstance(history, pd.Series | pd.DataFrame) or not history.index[-1] < rows.index[0]:
+        return None
+    return _as_frame(history, pipeline)
+
+
+def _with_injected(frame: pd.DataFrame, random_state: int) -> tuple[pd.DataFrame | None, Ints]:
+    """A copy of the rows with injected anomalies and its labels; None where there is no room."""
+    try:
+        changed, labels, _ = inject(frame, n_events=max(2, min(INJECTED, len(frame) // ROOM)), random_state=random_state)
+    except BadSeries:
+        return None, np.zeros(len(frame), np.int64)
+    return changed, labels.to_numpy().astype(np.int64)
+
+
+def _energy_kept(pipeline: Any, clean: pd.DataFrame, changed: pd.DataFrame) -> dict[str, float]:
+    """Of each signal stage the share of the injected anomalies' energy that comes out of it, in the unit that goes in."""
+    before, after = (read_table(frame, clock=pipeline.clock_) for frame in (clean, changed))
+    kept = {}
+    for name, stage in pipeline.named_stages_.items():
+        if not isinstance(stage, Stage):
+            break
+        kept[name] = stage.energy_kept(before, after)
+        before, after = (_through(stage, table) for table in (before, after))
+    return kept
+
+
+def _through(stage: Stage, table: Table) -> Table:
+    return table.with_values(stage.part_.apply(table.values, table.slots), stage.names(table.columns))
+
+
+def _costs(pipeline: Any, table: Table, energy: dict[str, float]) -> dict[str, dict[str, Any]]:
+    """Per stage: seconds to fit, microseconds per row, bytes, fidelity, facts."""
+    costs = {}
+    for name, fitted in pipeline.named_stages_.items():
+        costs[name] = {
+            "fit_seconds": pipeline.fit_seconds_[name],
+            "us_per_row": _latency(fitted, table),
+            "bytes": _bytes(fitted.part_),
+            "fidelity": getattr(fitted, "fidelity_", float("nan")),
+            "ceiling": getattr(fitted, "ceiling_", float("nan")),
+            "energy_kept": energy.get(name, float("nan")),
+            "facts": fitted.facts() if hasattr(fitted, "facts") else {},
+        }
+        if isinstance(fitted, Stage):
+            table = _through(fitted, table)
+    return costs
+
+
+def _latency(fitted: Any, table: Table) -> float:
+    part, values = fitted.part_, table.values
+    if isinstance(fitted, Stage):
+        return us_per_row(lambda n: part.apply(values[:n], table.slots.taken(slice(0, n))), len(values))
+    if not hasattr(part, "anomaly_score"):
+        return 0.0
+    complete = values[~np.isnan(values).any(axis=1)]
+    return us_per_row(lambda n: part.anomaly_score(complete[:n]), len(complete)) if len(complete) else float("nan")
+
+
+def _bytes(part: Any) -> float:
+    try:
+        return float(part.nbytes)
+    except NotPrunable:
+        return float("nan")
+
+
+def _seconds(clock: Any) -> float:
+    return float("nan") if clock.kind == "index" else clock.duration(1) / 1e9
+
+
+def _checked(labels: Any, n: int) -> Ints:
+    truth = np.asarray(labels)
+    if truth.shape != (n,):
+        raise BadParameter(f"labels has shape {truth.shape}; it has one value for each of the {n} rows.")
+    if not np.isin(truth, (0, 1)).all():
+        raise BadParameter(f"labels holds {truth[~np.isin(truth, (0, 1))][0]!r}; a label is 0 (normal) or 1 (anomaly).")
+    return truth.astype(np.int64)
+
+
+def _facts(pipeline: Any, truth: Ints, said: Judged) -> dict[str, float]:
+    events, alarms = _runs(truth == 1), _runs(said.alarms)
+    return {
+        "rows": float(len(truth)),
+        "scored_rows": float((~np.isnan(said.scores)).sum()),
+        "events": float(len(events)),
+        "events_found": float(sum(said.alarms[a:b].any() for a, b in events)),
+        "alarms": float(len(alarms)),
+        "alarms_outside": float(sum(not truth[a:b].any() for a, b in alarms)),
+        "bytes": _bytes(pipeline.model_),
+        "lookback": float(pipeline.lookback_),
+        "threshold": float(pipeline.threshold_),
+    }
+
+
+def _runs(on: Floats | Any) -> list[tuple[int, int]]:
+    edges = np.diff(np.concatenate([[0], np.asarray(on).astype(np.int8), [0]]))
+    return list(zip(np.flatnonzero(edges == 1).tolist(), np.flatnonzero(edges == -1).tolist(), strict=True))
