@@ -130,21 +130,24 @@ def growth(sizes: tuple[int, ...]) -> None:
     for n in sizes:
         labels, scores = case(n)
         alarms = scores > np.quantile(scores, 0.95)
-        works: dict[str, Callable[[], Any]] = {
-            "argsort": lambda: np.argsort(scores, kind="stable"),
-            "vus_pr": lambda: m.vus_pr(labels, scores, buffer=BUFFER),
-            "vus_pr, every score": lambda: m.vus_pr(labels, scores, buffer=BUFFER, thresholds=None),
-            "average_precision": lambda: m.average_precision(labels, scores),
-            "affiliation_best_f1": lambda: m.affiliation_best_f1(labels, scores),
-            "pate": lambda: m.pate(labels, scores),
-            "event_f1": lambda: m.event_f1(labels, alarms),
-            "evaluate_all": lambda: m.evaluate_all(labels, scores, predictions=alarms, buffer=BUFFER),
-        }
-        for name, work in works.items():
+        for name, work in _works(labels, scores, alarms).items():
             nanoseconds = statistics.median(seconds(work) for _ in range(3)) / n * 1e9
             cells.setdefault(name, []).append(f"{f'{nanoseconds:.1f}, {peak(work) / n:.1f}':>26}")
     for name, columns in cells.items():
         print(f"{name:<24}" + "".join(columns))
+
+
+def _works(labels: Any, scores: Any, alarms: Any) -> dict[str, Callable[[], Any]]:
+    return {
+        "argsort": lambda: np.argsort(scores, kind="stable"),
+        "vus_pr": lambda: m.vus_pr(labels, scores, buffer=BUFFER),
+        "vus_pr, every score": lambda: m.vus_pr(labels, scores, buffer=BUFFER, thresholds=None),
+        "average_precision": lambda: m.average_precision(labels, scores),
+        "affiliation_best_f1": lambda: m.affiliation_best_f1(labels, scores),
+        "pate": lambda: m.pate(labels, scores),
+        "event_f1": lambda: m.event_f1(labels, alarms),
+        "evaluate_all": lambda: m.evaluate_all(labels, scores, predictions=alarms, buffer=BUFFER),
+    }
 
 
 def row(

@@ -69,7 +69,9 @@ def series_tables(quick: bool, *, n_train: int = 4000, n_test: int = 6000, seed:
         values = frame[[c for c in frame if c not in ("timestamp", "label") and not c.startswith("_")]].astype(float)
         rows = rolling_statistics(values.iloc[:, 0]) if values.shape[1] == 1 else values
         cut = max(int(PREFIX * len(rows)), int(row["train_len"])) if row["train_len"] < 0.6 * len(rows) else int(PREFIX * len(rows))
-        yield _table(f"{row['family']}:{name.split('__')[-1][:24]}", rows.to_numpy(), frame["label"].to_numpy(int), cut, n_train, n_test, seed)
+        yield _table(
+            f"{row['family']}:{name.split('__')[-1][:24]}", rows.to_numpy(), frame["label"].to_numpy(int), cut, n_train, n_test, seed
+        )
 
 
 def rolling_statistics(values: pd.Series) -> pd.DataFrame:
@@ -81,7 +83,11 @@ def rolling_statistics(values: pd.Series) -> pd.DataFrame:
         rolling, changes = values.rolling(w, min_periods=2), change.rolling(w, min_periods=2)
         mean, spread = rolling.mean(), rolling.std()
         columns |= {f"mean{w}": mean, f"std{w}": spread, f"min{w}": rolling.min(), f"max{w}": rolling.max(), f"median{w}": rolling.median()}
-        columns |= {f"rough{w}": changes.std(), f"moves{w}": change.abs().rolling(w, min_periods=2).mean(), f"z{w}": (values - mean) / (spread + 1e-9)}
+        columns |= {
+            f"rough{w}": changes.std(),
+            f"moves{w}": change.abs().rolling(w, min_periods=2).mean(),
+            f"z{w}": (values - mean) / (spread + 1e-9),
+        }
         columns |= {f"slope{w}": (values - values.shift(w)) / w, f"skew{w}": values.rolling(w, min_periods=4).skew()}
     return pd.DataFrame(columns).bfill().fillna(0.0).replace([np.inf, -np.inf], 0.0)
 
@@ -118,7 +124,9 @@ def _shuffled(name: str, rows: np.ndarray, labels: np.ndarray, rng: np.random.Ge
     return _table(name, rows[order].astype(float), labels[order].astype(int), len(rows) // 2, len(rows), len(rows), 0, skip=0)
 
 
-def _table(name: str, rows: np.ndarray, labels: np.ndarray, cut: int, n_train: int, n_test: int, seed: int, skip: int = max(WINDOWS)) -> Table:
+def _table(
+    name: str, rows: np.ndarray, labels: np.ndarray, cut: int, n_train: int, n_test: int, seed: int, skip: int = max(WINDOWS)
+) -> Table:
     rng = np.random.default_rng(seed)
     train, test, judged = rows[skip:cut], rows[cut:], labels[cut:]
     train = train[np.sort(rng.permutation(len(train))[:n_train])]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import importlib
 import pkgutil
+import types
 
 import pytest
 
@@ -26,6 +27,7 @@ def test_public_names_have_an_example():
         thing = getattr(tsprune, name)
         if isinstance(thing, type) and issubclass(thing, Exception):
             continue
-        if callable(thing) and ">>>" not in (thing.__doc__ or ""):
+        told = thing.__call__.__doc__ if isinstance(thing, types.ModuleType) and callable(thing) else thing.__doc__
+        if callable(thing) and ">>>" not in (told or ""):
             lacking.append(name)
     assert lacking == []

@@ -21,8 +21,9 @@ from tsprune.detect.forest import grow_teacher, to_forest
 from tsprune.errors import BadModelFile, BadParameter, NotPrunable
 from tsprune.kernels import compiled_forest
 from tsprune.kernels import forest as trees
+from tsprune.kernels.forest_paths import BATCH
 from tsprune.kernels.forest_program import compile_program
-from tsprune.model.forest import BATCH, LARGEST, Forest
+from tsprune.model.forest import LARGEST, Forest
 
 FEW = settings(max_examples=40, deadline=None)
 RNG = np.random.default_rng(0)
@@ -162,7 +163,7 @@ def test_all_nodes_from_the_leaves_up_is_the_walk_from_the_root_down(seed, n_tre
     direct = compiled_forest.path_sums(rows, compile_program(forest.feature, forest.threshold, forest.leaf, direct=True))
     numbered = compile_program(forest.feature, forest.threshold, forest.leaf, direct=False)
 
-    np.testing.assert_array_equal(direct + forest._from_first_leaves, forest.leaf[reached].sum(axis=1))
+    np.testing.assert_array_equal(direct + forest._paths._first_leaves, forest.leaf[reached].sum(axis=1))
     np.testing.assert_array_equal(compiled_forest.path_sums(rows, numbered), forest.leaf[reached].sum(axis=1))
     leaf_at = np.flatnonzero(forest.feature < 0)
     np.testing.assert_array_equal(leaf_at[compiled_forest.leaf_numbers(rows, numbered).T + numbered.worth_starts], reached)

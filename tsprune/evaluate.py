@@ -36,7 +36,36 @@ COSTS = frozenset({"detection_delay", "false_alarms_per_week"})
 
 @dataclass(frozen=True)
 class StageEffect:
-    """What one stage does to one metric, and what it costs; NaN where a number does not apply."""
+    """What one stage does to one metric, and what it costs; NaN where a number does not apply.
+
+    Attributes
+    ----------
+    stage, metric : str
+    without, with_ : float
+        Quality without and with the stage, on rows that both can score.
+    low, high : float
+        95 % interval of the difference, by a paired bootstrap over blocks of rows.
+    chance : float
+        What shuffled scores get.
+    verdict : "helps", "hurts" or "no evidence"
+    source : "labels" or "injected"
+        What the quality was judged by.
+    fit_seconds, us_per_row, bytes : float
+        Seconds to learn, microseconds to score one of many rows, bytes in a model file.
+    fidelity, ceiling : float
+        Of a cut: agreement with the detector before it, and of two halves of that detector with each other.
+    energy_kept : float
+        Of a signal stage: share of an anomaly's energy that comes out of it.
+    facts : dict of str to float
+        What else the stage has to say.
+
+    Examples
+    --------
+    >>> from tsprune import StageEffect
+    >>> season = StageEffect("deseason", "vus_pr", 0.31, 0.52, 0.12, 0.30, 0.05, "helps", "labels", 0.01, 0.05, 2_400.0)
+    >>> round(season.effect, 2), season.harm
+    (0.21, 0.0)
+    """
 
     stage: str
     metric: str

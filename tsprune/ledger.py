@@ -48,8 +48,10 @@ def keep_ledger(
     changed, injected = _with_injected(frame, random_state)
     source: Source = "injected" if labels is None else "labels"
     if labels is None and changed is None:
-        raise BadSeries(f"labels is None and {len(frame)} rows have no room for injected anomalies; give labels, or at least {2 * ROOM} rows.")
-    judged = changed if labels is None else frame
+        raise BadSeries(
+            f"labels is None and {len(frame)} rows have no room for injected anomalies; give labels, or at least {2 * ROOM} rows."
+        )
+    judged = changed if labels is None and changed is not None else frame
     truth = injected if labels is None else _checked(labels, len(frame))
     context = _context(pipeline, frame) if context is None else _as_frame(context, pipeline)
     judge = Judge.of(truth, tuple(metrics), n_boot, random_state, _seconds(pipeline.clock_))

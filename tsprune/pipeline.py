@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
-from tsprune.detect import Threshold, fit_detector
+from tsprune.detect import Threshold, fit_detector, unfitted
 from tsprune.errors import BadParameter, BadSeries, NotPrunable, OverPruned
 from tsprune.model import Model
 from tsprune.prune import Guard, Pruned
@@ -269,7 +269,9 @@ class Pipeline(BaseEstimator):
 
     def without(self, *names: str) -> Pipeline:
         """A new, unfitted pipeline without some stages; a `Pruned` detector gives way to the detector it prunes."""
-        return Pipeline([(name, _bared(stage, name in names)) for name, stage in self.named_steps() if name not in names or _is_detector(stage)])
+        return Pipeline(
+            [(name, _bared(stage, name in names)) for name, stage in self.named_steps() if name not in names or _is_detector(stage)]
+        )
 
     def only(self, *names: str) -> Pipeline:
         """A new, unfitted pipeline of the bare detector and, of the other stages, only these."""
@@ -297,8 +299,9 @@ def _is_detector(stage: Any) -> bool:
 
 
 def _bared(stage: Any, bare: bool) -> Any:
-    """An unfitted copy of a step; of a `Pruned` to be left out, the detector within."""
-    stage = stage.detector if bare and isinstance(stage, Pruned) else stage
+    """An unfitted copy of a step; of a `Pruned` to be left out, the detector within, with the same seed."""
+    if bare and isinstance(stage, Pruned):
+        return unfitted(stage.detector, stage.random_state, stage.n_jobs)
     return stage if isinstance(stage, str) else clone(stage, safe=False)
 
 

@@ -38,6 +38,15 @@ class Report:
     threshold : float
     facts : dict
         Numbers about the whole: rows, events, events found, alarms, bytes, lookback.
+
+    Examples
+    --------
+    >>> import tsprune as tsp
+    >>> sea = tsp.datasets.load("elnino")
+    >>> pipeline = tsp.Pipeline([tsp.Deseason(12), tsp.Windows(3), tsp.Pruned("iforest", keep=0.25, random_state=0)])
+    >>> report = pipeline.fit(sea.frame[:240]).report(sea.frame[240:], sea.labels[240:], metrics=("auc_pr",), n_boot=20)
+    >>> report.to_frame()[["stage", "metric", "source"]].drop_duplicates("stage").values.tolist()[:2]
+    [['deseason', 'auc_pr', 'labels'], ['windows', 'auc_pr', 'labels']]
     """
 
     stages: tuple[StageEffect, ...]
@@ -74,7 +83,7 @@ class Report:
 
     @property
     def source(self) -> str:
-        """"labels", or "injected" where none were given."""
+        """ "labels", or "injected" where none were given."""
         return self.stages[0].source
 
     def refused(self, guard: Guard) -> dict[str, str]:
@@ -101,7 +110,7 @@ class Report:
         return [
             *injected,
             f"{f['events_found']:.0f} of {f['events']:.0f} events found with {f['alarms']:.0f} alarms on {f['rows']:,.0f} rows; "
-            f"{f['alarms_outside']:.0f} alarms touch no event."
+            f"{f['alarms_outside']:.0f} alarms touch no event.",
         ]
 
 

@@ -1,6 +1,6 @@
 """Detectors of scikit-learn and PyOD as parts of a model, and the threshold behind them."""
 
-from tsprune.detect.fitted import SHORT_NAMES, FittedDetector, fit_detector, to_part
+from tsprune.detect.fitted import SHORT_NAMES, FittedDetector, fit_detector, to_part, unfitted
 from tsprune.detect.threshold import Threshold
 
-__all__ = ["SHORT_NAMES", "FittedDetector", "Threshold", "fit_detector", "to_part"]
+__all__ = ["SHORT_NAMES", "FittedDetector", "Threshold", "fit_detector", "to_part", "unfitted"]

@@ -42,9 +42,13 @@ def to_boundary(detector: Any) -> Boundary:
     """
     svm = detector.detector_ if is_pyod(detector, "ocsvm", "OCSVM") and hasattr(detector, "detector_") else detector
     if not isinstance(svm, OneClassSVM) or not hasattr(svm, "support_vectors_"):
-        raise NotPrunable(f"{type(detector).__name__} is no fitted one-class SVM: give a fitted OneClassSVM of scikit-learn or OCSVM of PyOD.")
+        raise NotPrunable(
+            f"{type(detector).__name__} is no fitted one-class SVM: give a fitted OneClassSVM of scikit-learn or OCSVM of PyOD."
+        )
     if svm.kernel != "rbf":
-        raise NotPrunable(f"{type(detector).__name__}(kernel={svm.kernel!r}) has no form of ours, which is kernel='rbf'. Fit it with that kernel.")
+        raise NotPrunable(
+            f"{type(detector).__name__}(kernel={svm.kernel!r}) has no form of ours, which is kernel='rbf'. Fit it with that kernel."
+        )
     offset = -float(svm.intercept_[0])
     # gamma="scale" leaves its value under no public name
     return Boundary(_dense(svm.support_vectors_), _dense(svm.dual_coef_)[0], float(svm._gamma), offset)

@@ -90,7 +90,9 @@ def to_neighbours(detector: Any) -> Neighbours:
 def _training_rows(search: Any, name: str) -> Any:
     """The rows that a neighbour search of scikit-learn was fitted on."""
     if search.effective_metric_ not in ("euclidean", "l2") or search.effective_metric_params_:
-        raise NotPrunable(f"{name}(metric={search.metric!r}, p={search.p!r}) has no form of ours, which is Euclidean: metric='minkowski' with p=2.")
+        raise NotPrunable(
+            f"{name}(metric={search.metric!r}, p={search.p!r}) has no form of ours, which is Euclidean: metric='minkowski' with p=2."
+        )
     rows = search._fit_X  # kept under no public name
     if issparse(rows):
         raise NotPrunable(f"{name} was fitted on a sparse matrix. Fit it on X.toarray().")

@@ -29,8 +29,17 @@ SHORT_NAMES: dict[str, Callable[[int | None], Any]] = {
     "ocsvm": lambda seed: OneClassSVM(nu=0.05),
 }
 
-#: Tried in turn; each refuses a detector of another kind.
-CONVERTERS: tuple[Callable[[Any], Detector], ...] = (to_forest, to_boundary, to_density, to_neighbours)
+#: Class of scikit-learn or PyOD -> how its fitted objects become a part of ours.  PyOD is not imported for this.
+CONVERTERS: dict[str, Callable[[Any], Detector]] = {
+    "IForest": to_forest,
+    "IsolationForest": to_forest,
+    "KNN": to_neighbours,
+    "LOF": to_density,
+    "LocalOutlierFactor": to_density,
+    "NearestNeighbors": to_neighbours,
+    "OCSVM": to_boundary,
+    "OneClassSVM": to_boundary,
+}
 
 
 @dataclass(frozen=True)
@@ -84,12 +93,11 @@ def to_part(detector: Any) -> Detector:
     NotPrunable
         If the detector has neither a form of ours nor a `decision_function`.
     """
-    refusals = []
-    for convert in CONVERTERS:
-        try:
-            return convert(detector)
-        except NotPrunable as refusal:
-            refusals.append(str(refusal))
-    if type(detector).__module__.startswith("pyod."):
+    for kind in type(detector).__mro__:
+        if kind.__name__ in CONVERTERS and kind.__module__.startswith(("sklearn.", "pyod.")):
+            return CONVERTERS[kind.__name__](detector)
+    if type(detector).__module__.startswith("pyod.") and hasattr(detector, "decision_function"):
         return Opaque(detector)
-    raise NotPrunable(f"{type(detector).__name__} has no form of ours: {refusals[0]}")
+    raise NotPrunable(
+        f"{type(detector).__name__} has no form of ours; those with one are {', '.join(sorted(CONVERTERS))} of scikit-learn and PyOD."
+    )

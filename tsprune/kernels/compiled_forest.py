@@ -43,7 +43,7 @@ def leaf_numbers(rows: Matrix, program: Program) -> NDArray[np.uint16]:
 def _memory(program: Program) -> tuple[NDArray[Any], ...]:
     """Values, codes and results of one block of rows, each on a border of the cache."""
     lane = np.dtype(f"i{program.bits // 8}")
-    shapes = ((len(program.features), np.dtype(np.float32)), (len(program.source), lane), (program.n_rows, lane))
+    shapes = ((len(program.features), np.dtype(np.float32)), (program.n_columns, lane), (program.n_rows, lane))
     return tuple(_aligned(max(n, 1), dtype) for n, dtype in shapes)
 
 
@@ -160,7 +160,7 @@ def _add(result: Any, worth: Any, start: int, mask: int, total: Any) -> None:
 
 @numba.njit(cache=True, nogil=True)
 def _run(
-    rows: Any, features: Any, source: Any, cuts: Any, cut_starts: Any, low: Any, scale: Any, grid: Any, group_columns: Any,
+    rows: Any, features: Any, source: Any, cuts: Any, cut_starts: Any, low: Any, scale: Any, grid: Any, grid_row: Any, group_columns: Any,
     group_trees: Any, nodes: Any, tree_nodes: Any, results: Any, worth: Any, worth_starts: Any,
     values: Any, codes: Any, work: Any, sums: Any, numbers: Any,
 ) -> None:  # fmt: skip
@@ -172,11 +172,11 @@ def _run(
         total[:] = 0
         for g in range(len(group_trees) - 1):
             for c in range(group_columns[g], group_columns[g + 1]):
-                x, own = values[source[c]], cuts[cut_starts[c] : cut_starts[c + 1]]
+                x, own, out = values[source[c]], cuts[cut_starts[c] : cut_starts[c + 1]], codes[c - group_columns[g]]
                 if scale[c] == 0:
-                    _count(x, own, len(own) - 1, codes[c])
+                    _count(x, own, len(own) - 1, out)
                 else:
-                    _look_up(x, own, low[c], scale[c], grid[c], codes[c], guess, (mask + 1) >> 1)
+                    _look_up(x, own, low[c], scale[c], grid[grid_row[c]], out, guess, (mask + 1) >> 1)
             for t in range(group_trees[g], group_trees[g + 1]):
                 _tree(codes, work, nodes[tree_nodes[t] : tree_nodes[t + 1]])
                 if len(numbers):

@@ -12,11 +12,12 @@ Loaded only where there is enough work to pay for loading numba.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
+
+from tsprune.kernels.compiled_leaves import LANES, LEAF, Leaves, arrange
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     Singles = NDArray[np.float32]
     Integers = NDArray[np.int32]
 
-#: Queries side by side, and reference points per leaf.
-LANES, LEAF = 64, 128
 #: Leaves whose distances are held at once, to begin with a good threshold: 128 kB, a quarter of a second-level cache.
 FIRST = 4
 #: Up to so many features a row needs few leaves, and other leaves than the rows beside it: rows are searched one by one.
@@ -42,42 +41,6 @@ UNIT = 2.0**-24
 LARGEST = 0x7F7FFFFF
 #: Margin for what double precision rounds.
 WIDE = 1.0 + 1e-12
-
-
-@dataclass(frozen=True)
-class Leaves:
-    """Reference points in the order of their leaves, shape (n_points, n_features), and a smaller copy of them.
-
-    `low` and `high` are the boxes of the leaves, shape (n_features, n_leaves).  `singles` has its origin at their mean and a power of two as its unit, such that nothing is above 1; it is padded by
-    infinity to full leaves.  `radius` is the length of its longest point.
-    """
-
-    points: Matrix
-    order: Ints
-    low: Matrix
-    high: Matrix
-    singles: Singles
-    origin: Floats
-    unit: float
-    radius: float
-
-    @classmethod
-    def of(cls, points: Matrix) -> Leaves:
-        n, width = points.shape
-        order = np.arange(n)
-        arrange(points, LEAF, order)
-        points = points[order]
-        starts = np.arange(0, n, LEAF)
-        origin = points.mean(axis=0)
-        centred = points - origin
-        largest = float(np.abs(centred).max())
-        unit = 2.0 ** np.ceil(np.log2(largest)) if largest > 0 else 1.0
-        centred /= unit
-        singles = np.full((len(starts) * LEAF, width), np.inf, dtype=np.float32)
-        singles[:n] = centred
-        radius = float(np.sqrt(np.square(centred).sum(axis=1).max()))
-        low, high = (np.ascontiguousarray(edge.reduceat(points, starts).T) for edge in (np.minimum, np.maximum))
-        return cls(points, order, low, high, singles, origin, unit, radius)
 
 
 def nearest(X: Matrix, leaves: Leaves, k: int) -> tuple[Matrix, Ints]:
@@ -95,62 +58,6 @@ def nearest(X: Matrix, leaves: Leaves, k: int) -> tuple[Matrix, Ints]:
         singles = ((rows - leaves.origin) / leaves.unit).astype(np.float32)
     _search_tiles(rows, singles, order, *sought, leaves.singles, leaves.unit, leaves.radius, squares, indices)
     return squares, indices
-
-
-@numba.njit(cache=True, error_model="numpy", nogil=True)
-def arrange(points: Matrix, size: int, order: Ints) -> None:
-    """Order points such that each `size` of them lie close together: halve the widest feature, again and again."""
-    keys = np.empty(len(order))
-    todo = [(0, len(order))]
-    while len(todo):
-        start, stop = todo.pop()
-        if stop - start <= size:
-            continue
-        middle = start + size * ((-(-(stop - start) // size) + 1) // 2)
-        feature = _widest(points, order, start, stop)
-        for i in range(start, stop):
-            keys[i] = points[order[i], feature]
-        _select(keys, order, start, stop - 1, middle)
-        todo.append((start, middle))
-        todo.append((middle, stop))
-
-
-@numba.njit(cache=True, error_model="numpy", nogil=True)
-def _widest(points: Matrix, order: Ints, start: int, stop: int) -> int:
-    """The feature with the largest range among some of the points."""
-    best, widest = 0, -1.0
-    for j in range(points.shape[1]):
-        low, high = np.inf, -np.inf
-        for i in range(start, stop):
-            x = points[order[i], j]
-            low, high = min(low, x), max(high, x)
-        if high - low > widest:
-            best, widest = j, high - low
-    return best
-
-
-@numba.njit(cache=True, error_model="numpy", nogil=True)
-def _select(keys: Floats, order: Ints, left: int, right: int, middle: int) -> None:
-    """Quickselect: whatever stands before `middle` is not larger than what stands from there on."""
-    while left < right:
-        pivot = keys[(left + right) // 2]
-        i, j = left, right
-        while i <= j:
-            while keys[i] < pivot:
-                i += 1
-            while keys[j] > pivot:
-                j -= 1
-            if i <= j:
-                keys[i], keys[j] = keys[j], keys[i]
-                order[i], order[j] = order[j], order[i]
-                i += 1
-                j -= 1
-        if middle <= j:
-            right = j
-        elif middle >= i:
-            left = i
-        else:
-            return
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
@@ -285,13 +192,7 @@ def _threshold(held: Singles, n: int, size: int, used: int, limits: Singles) -> 
     bits, limit_bits = held.view(np.int32), limits.view(np.int32)
     low, high = np.empty(LANES, dtype=np.int32), np.empty(LANES, dtype=np.int32)
     middle, count = np.empty(LANES, dtype=np.int32), np.empty(LANES, dtype=np.int32)
-    for t in range(LANES):
-        low[t] = high[t] = bits[0, t]
-    for i in range(1, n):
-        for t in range(LANES):
-            low[t], high[t] = min(low[t], bits[i, t]), max(high[t], bits[i, t])
-    for t in range(LANES):
-        low[t] -= 1
+    _extremes(bits, n, low, high)
     for _ in range(HALVINGS):
         for t in range(LANES):
             middle[t], count[t] = low[t] + (high[t] - low[t]) // 2, 0
@@ -299,12 +200,21 @@ def _threshold(held: Singles, n: int, size: int, used: int, limits: Singles) -> 
             for t in range(LANES):
                 count[t] += bits[i, t] <= middle[t]
         for t in range(LANES):
-            if count[t] >= size:
-                high[t] = middle[t]
-            else:
-                low[t] = middle[t]
+            low[t], high[t] = (low[t], middle[t]) if count[t] >= size else (middle[t], high[t])
     for t in range(used):
         limit_bits[t] = min(high[t], LARGEST) + 1
+
+
+@numba.njit(cache=True, error_model="numpy", nogil=True)
+def _extremes(bits: Integers, n: int, low: Integers, high: Integers) -> None:
+    """Of each lane, one below the smallest value, and the largest."""
+    for t in range(LANES):
+        low[t] = high[t] = bits[0, t]
+    for i in range(1, n):
+        for t in range(LANES):
+            low[t], high[t] = min(low[t], bits[i, t]), max(high[t], bits[i, t])
+    for t in range(LANES):
+        low[t] -= 1
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
@@ -328,7 +238,7 @@ def _collect(held: Singles, at: int, place: int, limits: Singles, counts: Ints, 
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
-def _thin(values: Singles, bits: Integers, places: Ints, t: int) -> float:
+def _thin(values: Singles, bits: Integers, places: Ints, t: int) -> np.float32:
     """Move the smaller half of a lane's values, ties as they come, to the front; return the largest of them."""
     length = values.shape[1]
     low, high = -1, LARGEST + 1

@@ -21,7 +21,7 @@ import numpy as np
 from tsprune.params import check_count
 
 if TYPE_CHECKING:
-    from tsprune.kernels.compiled_neighbours import Leaves
+    from tsprune.kernels.compiled_leaves import Leaves
     from tsprune.types import Floats, Ints, Matrix
 
 #: Differences of single coordinates from which loading and running machine code pays.
@@ -52,7 +52,7 @@ class Reference:
     @cached_property
     def leaves(self) -> Leaves:
         """The points in the order that machine code wants."""
-        from tsprune.kernels.compiled_neighbours import Leaves
+        from tsprune.kernels.compiled_leaves import Leaves
 
         return Leaves.of(_bounded(self.points))
 

@@ -21,12 +21,13 @@ TOGETHER = 2**15
 
 
 class Walk(NamedTuple):
-    """What is needed to send rows down the trees: nodes stand at twice their position, so that adding 0 or 1 picks a child."""
+    """What is needed to send rows down the trees.  Nodes stand as siblings: roots first, then each pair of children."""
 
-    roots: Ints  #: (n_trees,)
-    feature: Ints  #: (2 * n_nodes,), each twice; any column at a leaf
-    threshold: NDArray[np.float32]  #: (2 * n_nodes,), each twice; infinite at a leaf
-    child: Ints  #: (2 * n_nodes,): left and right child of each node; a leaf is its own child
+    n_trees: int
+    feature: Ints  #: (n_nodes,); any column at a leaf
+    threshold: NDArray[np.float32]  #: (n_nodes,); infinite at a leaf
+    child: Ints  #: (n_nodes,) place of the left child, the right one stands behind it; a leaf is its own child
+    origin: Ints  #: (n_nodes,) position of each node in pre-order
     depth: int  #: of the deepest leaf
 
 
@@ -101,15 +102,24 @@ def average_path_length(count: Ints) -> Floats:
 
 
 def walk_of(feature: Ints, threshold: NDArray[np.float32]) -> Walk:
-    """Prepare the walk down trees whose leaves have a negative feature."""
+    """Prepare the walk down trees in pre-order whose leaves have a negative feature."""
     inner = feature >= 0
     ends = subtree_ends(inner)
+    begins, splits = roots(ends), np.flatnonzero(inner)
+    pairs = np.column_stack([splits + 1, ends[splits + 1]])
+    origin = np.concatenate([begins, pairs.ravel()])
     at = np.arange(len(feature))
-    left = np.where(inner, at + 1, at)
-    right = np.where(inner, ends[left], at)
-    child = 2 * np.column_stack([left, right]).ravel()
-    reach = np.where(inner, threshold, np.float32(np.inf)).astype(np.float32)
-    return Walk(2 * roots(ends), np.repeat(np.maximum(feature, 0), 2), np.repeat(reach, 2), child, int(depths(inner, ends).max()))
+    child = np.empty_like(at)
+    child[splits] = len(begins) + 2 * np.arange(len(splits))
+    goes_on = inner[origin]
+    return Walk(
+        n_trees=len(begins),
+        feature=np.maximum(feature, 0)[origin],
+        threshold=np.where(goes_on, threshold[origin], np.float32(np.inf)).astype(np.float32),
+        child=np.where(goes_on, child[origin], at),
+        origin=origin,
+        depth=int(depths(inner, ends).max()),
+    )
 
 
 def leaves(rows: NDArray[np.float32], walk: Walk) -> Ints:
@@ -125,13 +135,16 @@ def leaves(rows: NDArray[np.float32], walk: Walk) -> Ints:
     -------
     ndarray of int64, shape (n_samples, n_trees)
     """
-    n, n_trees = len(rows), len(walk.roots)
+    n, n_trees = len(rows), walk.n_trees
     step = max(1, TOGETHER // n_trees)
     if n > step:
         return np.concatenate([leaves(rows[start : start + step], walk) for start in range(0, n, step)])
     values = rows.ravel()
-    offset = np.repeat(np.arange(0, rows.size, rows.shape[1]), n_trees)
-    place = np.tile(walk.roots, n)  # twice the position of a node: its two children are child[place] and child[place + 1]
+    place = np.arange(n_trees)
+    offset = None  # where a row begins; a single one is in a hurry
+    if n > 1:
+        place, offset = np.tile(place, n), np.repeat(np.arange(0, rows.size, rows.shape[1]), n_trees)
     for _ in range(walk.depth):
-        place = walk.child[place + (values[walk.feature[place] + offset] > walk.threshold[place])]
-    return (place // 2).reshape(n, n_trees)
+        at = walk.feature[place]
+        place = walk.child[place] + (values[at if offset is None else at + offset] > walk.threshold[place])
+    return walk.origin[place].reshape(n, n_trees)

@@ -11,6 +11,7 @@ of a leaf among the leaves of its tree, or directly its worth in whole numbers.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -45,10 +46,11 @@ class Program(NamedTuple):
     cut_starts: Ints  #: (n_columns + 1,)
     low: NDArray[np.float32]  #: (n_columns,) where the grid begins
     scale: NDArray[np.float32]  #: (n_columns,) cells per unit; 0: no grid
-    grid: NDArray[Any]  #: (n_columns, CELLS) rank at which each cell begins
+    grid: NDArray[Any]  #: (n_grids, CELLS) rank at which each cell begins
+    grid_row: Ints  #: (n_columns,) of its grid; of no meaning without
     group_columns: Ints  #: (n_groups + 1,)
     group_trees: Ints  #: (n_groups + 1,)
-    nodes: NDArray[np.int32]  #: (n_inner, 6): column, rank, rows of the left, right and own result, what the right child adds
+    nodes: NDArray[np.int32]  #: (n_inner, 6): column within the group, rank, rows of the left, right and own result, what right adds
     tree_nodes: Ints  #: (n_trees + 1,)
     results: Ints  #: (n_trees,) row that holds the result of each tree
     worth: Ints  #: of each leaf, tree after tree; empty where nodes hand it up themselves
@@ -58,6 +60,11 @@ class Program(NamedTuple):
     def bits(self) -> int:
         """Width of a code: 8 where no tree has more than 256 leaves and leaves are numbers, else 16."""
         return 8 * self.grid.itemsize
+
+    @property
+    def n_columns(self) -> int:
+        """Columns of the largest group."""
+        return int(np.diff(self.group_columns).max(initial=0))
 
     @property
     def n_rows(self) -> int:
@@ -90,11 +97,12 @@ def compile_program(feature: Ints, threshold: NDArray[np.float32], worth: Ints, 
     bits = 16 if direct or n_leaves.max() > 2**8 else 8
 
     features, used = np.unique(feature[at], return_inverse=True)
-    group = _groups(tree[at], used, len(begins), 2**bits - 1 if bits == 8 else SHARED)
+    group = _groups(used, np.append(0, np.cumsum(n_inner)), 2**bits - 1 if bits == 8 else SHARED)
     columns, column = np.unique(group[tree[at]] * max(len(features), 1) + used, return_inverse=True)
+    group_columns = np.searchsorted(columns // max(len(features), 1), np.arange(int(group.max()) + 2))
     cuts, cut_starts, rank = _ranks(column, threshold[at], len(columns))
-    low, scale, grid = _grids(cuts, cut_starts, bits)
-    n_groups = int(group.max()) + 1
+    low, scale, grid, grid_row = _grids(cuts, cut_starts, bits)
+    local = column - group_columns[group[tree[at]]]
     return Program(
         features=features,
         source=columns % max(len(features), 1),
@@ -103,9 +111,10 @@ def compile_program(feature: Ints, threshold: NDArray[np.float32], worth: Ints, 
         low=low,
         scale=scale,
         grid=grid,
-        group_columns=np.searchsorted(columns // max(len(features), 1), np.arange(n_groups + 1)),
-        group_trees=np.searchsorted(group, np.arange(n_groups + 1)),
-        nodes=_instructions(inner, ends, at, column, rank - 2 ** (bits - 1), worth if direct else np.cumsum(~inner) - 1),
+        grid_row=grid_row,
+        group_columns=group_columns,
+        group_trees=np.searchsorted(group, np.arange(len(group_columns))),
+        nodes=_instructions(inner, ends, at, local, rank - 2 ** (bits - 1), worth if direct else np.cumsum(~inner) - 1),
         tree_nodes=np.concatenate([[0], np.cumsum(n_inner)]),
         results=np.where(inner[begins], 1, 0),
         worth=np.empty(0, np.int64) if direct else worth[~inner],
@@ -113,16 +122,17 @@ def compile_program(feature: Ints, threshold: NDArray[np.float32], worth: Ints, 
     )
 
 
-def _groups(tree: Ints, used: Ints, n_trees: int, limit: int) -> Ints:
+def _groups(used: Ints, starts: Ints, limit: int) -> Ints:
     """Group of each tree: consecutive trees, as many as have no more than `limit` thresholds of any feature together."""
-    n_used = int(used.max(initial=0)) + 1
-    counts = np.bincount(tree * n_used + used, minlength=n_trees * n_used).reshape(n_trees, n_used)
-    group = np.zeros(n_trees, dtype=np.int64)
-    total, current = np.zeros(n_used, dtype=np.int64), 0
-    for t, own in enumerate(counts):
-        total = total + own
-        if total.max() > limit and t > 0:
-            total, current = own, current + 1
+    group = np.zeros(len(starts) - 1, dtype=np.int64)
+    total, current = np.zeros(int(used.max(initial=0)) + 1, dtype=np.int64), 0
+    for t, (start, stop) in enumerate(pairwise(starts)):
+        own, counts = np.unique(used[start:stop], return_counts=True)
+        total[own] += counts
+        if total[own].max(initial=0) > limit and t > 0:
+            total[:] = 0
+            total[own] = counts
+            current += 1
         group[t] = current
     return group
 
@@ -143,24 +153,22 @@ def _ranks(column: Ints, threshold: NDArray[np.float32], n_columns: int) -> tupl
     return cuts, starts, rank
 
 
-def _grids(cuts: NDArray[np.float32], starts: Ints, bits: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[Any]]:
+def _grids(cuts: NDArray[np.float32], starts: Ints, bits: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[Any], Ints]:
     """For each column an even grid over its thresholds (all but 2 % at each end), where it guesses well."""
     n_columns = len(starts) - 1
-    low, scale = np.zeros(n_columns, np.float32), np.zeros(n_columns, np.float32)
-    grid = np.zeros((n_columns, CELLS), np.uint8 if bits == 8 else np.uint16)
-    for j in range(n_columns):
+    low, scale, row = np.zeros(n_columns, np.float32), np.zeros(n_columns, np.float32), np.zeros(n_columns, np.int64)
+    grids = [np.zeros(CELLS, dtype=np.int64)]
+    for j in np.flatnonzero(np.diff(starts) - 1 > FEW):
         own = cuts[starts[j] : starts[j + 1] - 1]
-        if len(own) <= FEW:
-            continue
         left, right = own[len(own) // 50], own[-1 - len(own) // 50]
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             per_unit = np.float32(CELLS) / (right - left)
             cell = cells(own, left, per_unit)
         crowd = np.square(np.bincount(cell, minlength=CELLS)).sum() / len(own)
         if np.isfinite(per_unit) and crowd <= CROWD:
-            low[j], scale[j] = left, per_unit
-            grid[j] = np.searchsorted(cell, np.arange(CELLS))
-    return low, scale, grid
+            low[j], scale[j], row[j] = left, per_unit, len(grids)
+            grids.append(np.searchsorted(cell, np.arange(CELLS)).astype(np.int64))
+    return low, scale, np.array(grids).astype(np.uint8 if bits == 8 else np.uint16), row
 
 
 def cells(values: NDArray[np.float32], low: np.float32, scale: np.float32) -> Ints:

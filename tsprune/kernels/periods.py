@@ -220,7 +220,7 @@ class Search:
         return Found(float(samples), self.folds.gain(whole), source, whole)
 
     def _source(self, period: int) -> Source:
-        """Where the candidate came from of which this period is a neighbour, a divisor or a multiple."""
+        """Where the candidate nearest in length came from."""
         near = min(self.origin, key=lambda p: abs(math.log(p / period)), default=None)
         return "acf" if near is None else self.origin[near]
 

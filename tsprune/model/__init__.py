@@ -1,6 +1,7 @@
 """Fitted parts: frozen arrays with one `apply`.  The names below are what a model file may hold."""
 
 from tsprune.model.boundary import Boundary
+from tsprune.model.cascade import Cascade
 from tsprune.model.chain import Model
 from tsprune.model.clock import Clock
 from tsprune.model.columns import Columns
@@ -15,6 +16,7 @@ from tsprune.model.windows import WindowMatrix
 __all__ = [
     "BlockTrend",
     "Boundary",
+    "Cascade",
     "Clock",
     "Columns",
     "Density",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from tsprune.kernels.boundary import FAR, Bumps, bump_heights, bump_sum
 from tsprune.model.part import Part
 
 if TYPE_CHECKING:
-    from tsprune.model.clock import Slots
+    from numpy.typing import ArrayLike
+
     from tsprune.types import Floats, Mask, Matrix
 
 
@@ -51,10 +52,12 @@ class Boundary(Part):
 
     @property
     def n_features(self) -> int:
+        """Number of columns of a row."""
         return self.vectors.shape[1]
 
     @property
     def n_out(self) -> int:
+        """One score per row."""
         return 1
 
     @property
@@ -62,16 +65,28 @@ class Boundary(Part):
         """Number of support vectors, or of the centres that stand for them."""
         return len(self.vectors)
 
-    def apply(self, values: Floats, clock: Slots) -> Floats:
-        return self.anomaly_score(values)[:, None]
+    def anomaly_score(self, X: ArrayLike) -> Floats:
+        """Score complete rows; the same bits for one row as within any batch.
 
-    def anomaly_score(self, X: Matrix) -> Floats:
-        """Score complete rows, shape (n_samples, n_features); negative inside the boundary."""
-        return self.offset - bump_sum(X, self._bumps)
+        Parameters
+        ----------
+        X : array_like, shape (n_samples, n_features)
 
-    def part_scores(self, X: Matrix) -> Matrix:
+        Returns
+        -------
+        ndarray, shape (n_samples,)
+            Higher = more anomalous; negative inside the boundary.
+
+        Raises
+        ------
+        BadParameter
+            If the number of columns is another one.
+        """
+        return self.offset - bump_sum(self._rows(X), self._bumps)
+
+    def part_scores(self, X: ArrayLike) -> Matrix:
         """Weighted similarity of each row to each vector, shape (n_samples, n_parts); the score is the offset minus their sum."""
-        return bump_heights(X, self._bumps)
+        return bump_heights(self._rows(X), self._bumps)
 
     def keep(self, mask: Mask) -> Self:
         """The boundary with only these vectors; offset and weights stay as they are.
@@ -82,10 +97,22 @@ class Boundary(Part):
             If the mask keeps none, or is not one value per vector.
         """
         if np.shape(mask) != (self.n_parts,) or not np.any(mask):
-            raise BadParameter(f"mask has shape {np.shape(mask)} and keeps {np.sum(mask)}; it has one value for each of {self.n_parts} vectors and keeps some.")
+            raise BadParameter(
+                f"mask has shape {np.shape(mask)} and keeps {np.sum(mask)}; it has a bool for each of {self.n_parts} vectors, one of them True."
+            )
         return replace(self, vectors=self.vectors[mask], weights=self.weights[mask])
 
+    def _rows(self, X: ArrayLike) -> Matrix:
+        rows = np.ascontiguousarray(X, dtype=np.float64)
+        if rows.ndim != 2 or rows.shape[1] != self.n_features:
+            raise BadParameter(f"X has shape {rows.shape}; it is (n_samples, {self.n_features}), one column per feature.")
+        return rows
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: self.__dict__[name] for name in self.__dataclass_fields__}
+
     def check(self) -> None:
+        """Raise ValueError where the parts do not agree or a score could be no number."""
         if not len(self.vectors) or not self.vectors.shape[1] or self.weights.shape != (len(self.vectors),):
             raise ValueError(f"a boundary of {self.vectors.shape} vectors with {self.weights.shape} weights")
         if not 1 / FAR <= self.gamma <= FAR or max(np.abs(self.vectors).max(), np.abs(self.weights).max(), abs(self.offset)) > FAR:

@@ -43,6 +43,16 @@ class Model(Part):
 
     `anomaly_score(values, time)` gives every row one score; a row is scored from the last `lookback` slots of the clock up
     to itself, so any batch that begins `lookback` slots early gives the same scores.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tsprune as tsp
+    >>> history = np.random.default_rng(0).normal(size=500)
+    >>> model = tsp.Pipeline([tsp.Windows(4), tsp.Pruned("iforest", keep=0.25, guard=None, random_state=0)]).fit(history).freeze()
+    >>> scores = model.anomaly_score(history[:100])
+    >>> bool(np.array_equal(scores[50:], model.anomaly_score(history[50 - model.lookback : 100])[model.lookback :]))
+    True
     """
 
     clock: Clock
@@ -195,6 +205,16 @@ def load(path: str | os.PathLike[str]) -> Model:
     ------
     BadModelFile
         If the file is not a model, is damaged, or makes no sense.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> import tsprune as tsp
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "load.tsp"
+    >>> tsp.Pipeline([tsp.Windows(4), "iforest"]).fit(np.random.default_rng(0).normal(size=300)).freeze().save(path)
+    >>> tsp.load(path).columns
+    ('x0',)
     """
     model = file.read(path)
     if not isinstance(model, Model):

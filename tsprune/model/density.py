@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -14,7 +14,8 @@ from tsprune.model.part import Part
 from tsprune.params import check_choice, check_count
 
 if TYPE_CHECKING:
-    from tsprune.model.clock import Slots
+    from numpy.typing import ArrayLike
+
     from tsprune.types import Floats, Ints, Mask, Matrix
 
 SUMMARIES = ("largest", "mean", "median")
@@ -31,10 +32,12 @@ class _Points(Part):
 
     @property
     def n_features(self) -> int:
+        """Number of columns of a row."""
         return self.points.shape[1]
 
     @property
     def n_out(self) -> int:
+        """One score per row."""
         return 1
 
     @property
@@ -42,15 +45,30 @@ class _Points(Part):
         """Number of reference points."""
         return len(self.points)
 
-    def apply(self, values: Floats, clock: Slots) -> Floats:
-        return self.anomaly_score(values)[:, None]
+    def anomaly_score(self, X: ArrayLike) -> Floats:
+        """Score complete rows; the same bits for one row as within any batch.
 
-    def anomaly_score(self, X: Matrix) -> Floats:
-        """Score complete rows, shape (n_samples, n_features); higher = more anomalous."""
-        scores = np.empty(len(X))
-        for start in range(0, len(X), CHUNK):
+        Parameters
+        ----------
+        X : array_like, shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray, shape (n_samples,)
+            Higher = more anomalous.
+
+        Raises
+        ------
+        BadParameter
+            If the number of columns is another one.
+        """
+        rows = np.ascontiguousarray(X, dtype=np.float64)
+        if rows.ndim != 2 or rows.shape[1] != self.n_features:
+            raise BadParameter(f"X has shape {rows.shape}; it is (n_samples, {self.n_features}), one column per feature.")
+        scores = np.empty(len(rows))
+        for start in range(0, len(rows), CHUNK):
             block = slice(start, start + CHUNK)
-            scores[block] = self._scores(*nearest(X[block], self.reference, self.n_neighbors))
+            scores[block] = self._scores(*nearest(rows[block], self.reference, self.n_neighbors))
         return scores
 
     @cached_property
@@ -63,10 +81,16 @@ class _Points(Part):
 
     def _kept(self, mask: Mask) -> Mask:
         if np.shape(mask) != (self.n_parts,) or not np.any(mask):
-            raise BadParameter(f"mask has shape {np.shape(mask)} and keeps {np.sum(mask)}; it has one value for each of {self.n_parts} points and keeps some.")
+            raise BadParameter(
+                f"mask has shape {np.shape(mask)} and keeps {np.sum(mask)}; it has a bool for each of {self.n_parts} points, one of them True."
+            )
         return np.asarray(mask, dtype=bool)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: self.__dict__[name] for name in self.__dataclass_fields__}
+
     def check(self) -> None:
+        """Raise ValueError where the parts do not agree or a score could be no number."""
         if not self.points.size or not 1 <= self.n_neighbors <= len(self.points) or np.abs(self.points).max() > FAR:
             raise ValueError(f"{self.points.shape} reference points with {self.n_neighbors} neighbours")
 
@@ -132,6 +156,10 @@ class Density(_Points):
         k = min(n_neighbors or self.n_neighbors, int(kept.sum()))
         carried = {name: getattr(self, name)[kept] for name in ("points", "k_distance", "density", "correction")}
         return replace(self, n_neighbors=k, **carried)
+
+    def corrected(self, correction: Floats) -> Self:
+        """The detector with other corrections, shape (n_parts,)."""
+        return replace(self, correction=correction)
 
     def _scores(self, distances: Matrix, indices: Ints) -> Floats:
         return outlier_factor(distances, indices, self.k_distance, self.density) * self.correction[indices[:, 0]]

@@ -10,7 +10,7 @@ import numpy as np
 
 from tsprune.errors import BadModelFile, BadParameter
 from tsprune.kernels import forest as trees
-from tsprune.kernels.forest_program import Program, compile_program
+from tsprune.kernels.forest_paths import Paths
 from tsprune.model.part import Part, Spec, read
 
 if TYPE_CHECKING:
@@ -25,10 +25,6 @@ FINE = 2.0**-38
 MANY = 2**24
 #: Largest learned path length, in steps: differences of two fit 16 bits.
 LARGEST = 2**14 - 1
-#: Rows from which the batch kernel, and the loading of numba, pay off.
-BATCH = 2_000
-#: Nodes per tree up to which evaluating all of them beats walking past most, and leaves that a number of 16 bits counts.
-FLAT, COUNTED = 2_000, 2**16
 
 
 @dataclass(frozen=True)
@@ -73,7 +69,7 @@ class Forest(Part):
     ...     step=0.0, base=0.0, mean_of=1.0, normal=2.33, shift=0.0,
     ... )
     >>> forest.anomaly_score([[0.0], [1.0]]).round(3)
-    array([0.517, 0.743])
+    array([0.519, 0.743])
     """
 
     n_features: int
@@ -123,13 +119,7 @@ class Forest(Part):
         BadParameter
             If the number of columns is another one.
         """
-        rows = self._rows(X)
-        if self._in_batch(rows):
-            from tsprune.kernels import compiled_forest
-
-            sums = self._from_first_leaves + compiled_forest.path_sums(rows, self._program)
-        else:
-            sums = self._worth.take(trees.leaves(singles(rows), self._walk)).sum(axis=1)
+        sums = self._paths.sums(self._rows(X))
         return np.exp2((self.base + sums * self._unit) / (-self.mean_of * self.normal)) + self.shift
 
     def part_scores(self, X: ArrayLike) -> Matrix:
@@ -138,13 +128,7 @@ class Forest(Part):
 
     def leaves(self, X: ArrayLike) -> Ints:
         """Position of the leaf in which each row ends in each tree, shape (n_samples, n_trees)."""
-        rows = self._rows(X)
-        if not self._in_batch(rows):
-            return trees.leaves(singles(rows), self._walk)
-        from tsprune.kernels import compiled_forest
-
-        numbers = compiled_forest.leaf_numbers(rows, self._numbering)
-        return np.flatnonzero(self.feature < 0)[numbers.T + self._numbering.worth_starts]
+        return self._paths.leaves(self._rows(X))
 
     def keep(self, mask: Mask) -> Self:
         """The forest of some of its trees (a bool for each tree); the score stays on its scale.
@@ -199,39 +183,14 @@ class Forest(Part):
         return np.where(inner, 0, np.rint(lengths / FINE)).astype(np.int64)
 
     @cached_property
-    def _walk(self) -> trees.Walk:
-        return trees.walk_of(self.feature, self.threshold)
-
-    @cached_property
-    def _program(self) -> Program:
-        return compile_program(self.feature, self.threshold, self._worth, direct=self.step > 0)
-
-    @cached_property
-    def _numbering(self) -> Program:
-        return compile_program(self.feature, self.threshold, self._worth, direct=False)
-
-    @cached_property
-    def _from_first_leaves(self) -> int:
-        """Learned lengths are counted from the first leaf of each tree."""
-        if not self.step:
-            return 0
-        leaf_at = np.flatnonzero(self.feature < 0)
-        return int(self.leaf[leaf_at[np.searchsorted(leaf_at, self.roots)]].sum())
+    def _paths(self) -> Paths:
+        return Paths(self.feature, self.threshold, self._worth, narrow=self.step > 0)
 
     def _rows(self, X: ArrayLike) -> Matrix:
         rows = np.ascontiguousarray(X, dtype=np.float64)
         if rows.ndim != 2 or rows.shape[1] != self.n_features:
             raise BadParameter(f"X has shape {rows.shape}; it is (n_samples, {self.n_features}), one column per feature.")
         return rows
-
-    def _in_batch(self, rows: Matrix) -> bool:
-        return len(rows) >= BATCH and self._is_flat
-
-    @cached_property
-    def _is_flat(self) -> bool:
-        """Whether the batch kernel fits: it visits every node."""
-        sizes = np.diff(np.append(self.roots, self.n_parts))
-        return bool(sizes.mean() <= FLAT and (sizes.max() + 1) // 2 <= COUNTED)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: self.__dict__[name] for name in self.__dataclass_fields__}
@@ -295,9 +254,3 @@ class Forest(Part):
 
 _SCALES = ("step", "base", "mean_of", "normal", "shift")
 _KINDS = {"inner": "u", "feature": "u", "threshold": "f", "leaf": "iu"}
-
-
-def singles(rows: Matrix) -> NDArray[np.float32]:
-    """As scikit-learn compares them; a value beyond float32 becomes infinite."""
-    with np.errstate(over="ignore"):
-        return rows.astype(np.float32)

@@ -13,11 +13,13 @@ from sklearn.base import clone
 
 from tsprune.detect import to_part
 from tsprune.errors import NotPrunable
-from tsprune.kernels.agreement import spearman, split_half
+from tsprune.kernels.agreement import spearman, split_half, top_overlap
 from tsprune.model.boundary import Boundary
+from tsprune.model.density import Density
 from tsprune.model.forest import Forest
 from tsprune.prune.nodes import Collapse
 from tsprune.prune.reduce import Reduction
+from tsprune.prune.reference import condense
 
 if TYPE_CHECKING:
     from tsprune.model.chain import Detector
@@ -86,8 +88,29 @@ class BoundaryCutter:
         return next((cut for cut in map(self.at, sizes) if accepts(cut)), None)
 
 
+class DensityCutter:
+    """Reference points of LOF, condensed; "auto" leaves them as cleaning left them.
+
+    Most rows have a factor near 1 whose order is noise: what counts is whether the top rows stay the top rows.
+    """
+
+    @staticmethod
+    def fidelity(whole: Floats, cut: Floats) -> float:
+        """Share of the top twentieth that stays the top twentieth."""
+        return top_overlap(whole, cut, share=0.05)
+
+    def __init__(self, whole: Density, X: Floats, random_state: int | None):
+        self.whole, self.random_state = whole, random_state
+
+    def at(self, n_parts: int) -> Density:
+        return condense(self.whole, min(n_parts, self.whole.n_parts), random_state=self.random_state)
+
+    def farthest(self, accepts: Callable[[Any], bool]) -> None:
+        """LOF barely condenses: not without being asked."""
+
+
 #: Kind of model part -> its cutter.
-CUTTERS: dict[type, Callable[..., Any]] = {Boundary: BoundaryCutter, Forest: ForestCutter}
+CUTTERS: dict[type, Callable[..., Any]] = {Boundary: BoundaryCutter, Density: DensityCutter, Forest: ForestCutter}
 
 
 def cutter_for(whole: Detector, X: Floats, random_state: int | None) -> Cutter:

@@ -16,9 +16,11 @@ from sklearn.utils.validation import check_is_fitted
 from tsprune.detect import Threshold, fit_detector
 from tsprune.errors import BadParameter, BadSeries, OverPruned
 from tsprune.kernels.agreement import lower_bound
+from tsprune.model.density import Density
 from tsprune.params import check_share
 from tsprune.prune.cutters import Cutter, ceiling, cutter_for
 from tsprune.prune.guard import Guard
+from tsprune.prune.reference import clean
 from tsprune.series.table import read_table
 
 if TYPE_CHECKING:
@@ -161,7 +163,7 @@ class Pruned(OutlierMixin, BaseEstimator):
         self.n_parts_before_, self.bytes_before_ = whole.n_parts, whole.nbytes
         self.cleaning_: dict[str, float] = {}
         self.refused_ = ""
-        whole, judge = self._cleaned(whole, values), guard or Guard()
+        whole, judge = self._cleaned(whole), guard or Guard()
         cutter = cutter_for(whole, seen, self.random_state)
         bound = Bound(cutter, whole, held, judge.confidence, self.random_state)
         if self.keep == "auto":
@@ -177,8 +179,13 @@ class Pruned(OutlierMixin, BaseEstimator):
         self.fidelity_low_ = bound(self.part_)
         self.ceiling_ = ceiling(self.detector_, whole, values, held, cutter.fidelity, self.random_state)
 
-    def _cleaned(self, whole: Detector, values: Floats) -> Detector:
-        return whole
+    def _cleaned(self, whole: Detector) -> Detector:
+        """LOF without its far reference points, learned anew from the others; any other detector as it is."""
+        if not isinstance(whole, Density) or self.clean is None:
+            return whole
+        stays = clean(whole.points, rule=self.clean)
+        self.cleaning_ = {"cleaned_share": float(1.0 - stays.mean())}
+        return whole if stays.all() else Density.of(whole.points[stays], whole.n_neighbors)
 
     def _refused(self, cut: Detector, whole: Detector, bound: Bound, guard: Guard) -> Detector:
         self.refused_ = (
@@ -193,7 +200,9 @@ class Pruned(OutlierMixin, BaseEstimator):
         table = read_table(X, flat=False)
         values = table.values[~np.isnan(table.values).any(axis=1)]
         if len(values) < 2:
-            raise BadSeries(f"X has {len(values)} complete sample(s) of {len(table)}; a detector needs 2. Fill the gaps or give more rows.")
+            raise BadSeries(
+                f"X has {len(values)} sample(s) without a missing value, of {len(table)}; a detector needs 2. Fill the gaps or give more rows."
+            )
         return values
 
     def _read(self, X: Any) -> Any:

@@ -108,7 +108,7 @@ def load(name: str) -> Dataset:
     return Dataset(frame, labels, {"name": name, **deepcopy(_FACTS[name]), "n_events": n_events})
 
 
-def list() -> tuple[str, ...]:
+def list() -> tuple[str, ...]:  # noqa: A001 -- read as datasets.list()
     """Names of the series that come with the package.
 
     Examples
