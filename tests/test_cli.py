@@ -72,6 +72,30 @@ def test_report_is_printed_and_written(data, tmp_path, capsys, suffix):
         assert json.loads(out.read_text())["facts"]["events"] == 1
 
 
+def test_without_labels_a_report_is_estimated_on_request(data, tmp_path, capsys):
+    pd.read_csv(data).drop(columns="label").to_csv(tmp_path / "plain.csv", index=False)
+
+    assert (
+        main(
+            [
+                "report",
+                str(tmp_path / "plain.csv"),
+                "--inject",
+                "--train",
+                "0.5",
+                "--boot",
+                "20",
+                "--steps",
+                "windows,iforest",
+                "--keep",
+                "0.3",
+            ]
+        )
+        == 0
+    )
+    assert "estimated by injection" in capsys.readouterr().out
+
+
 def test_doctor_tells_what_is_there(data, capsys):
     assert main(["doctor", str(data)]) == 0
     assert "flat: 1 to 1, median 1; constant" in capsys.readouterr().out

@@ -1,6 +1,7 @@
 """The command line: data to stdout, everything else to stderr.
 
-Exit codes: 0 ok, 1 anomalies found (only with --fail-on-anomaly), 2 usage or configuration, 3 data unfit, 4 model invalid.
+Exit codes: 0 ok, 1 anomalies found (only with --fail-on-anomaly), 2 usage or configuration, 3 data unfit, 4 model invalid,
+5 locked by another run, 75 temporary: run again.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tsprune.errors import BadModelFile, BadParameter, BadSeries, TsPruneError
+from tsprune.monitor.commands import add_commands
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +33,7 @@ Columns whose name begins with an underscore are left out.  Times may be texts, 
 examples
   tsprune doctor metrics.csv                                what is in the file, and what would be done about it
   tsprune report metrics.parquet --train 0.35 --out r.html  what each stage is worth, learned on the first 35 %
+  tsprune report metrics.csv --inject                       the same without labels: by anomalies injected into the rows
   tsprune fit metrics.csv --model m.tsp                     learn and prune a model
   tsprune score new.csv --model m.tsp > scores.csv          score rows; loads no scikit-learn
 """
@@ -82,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     _data_arguments(report)
     _learn_arguments(report)
     report.add_argument("--out", metavar="FILE", help="also write the report to FILE: .html, .json or .csv")
+    report.add_argument("--inject", action="store_true", help="without labels: judge by anomalies injected into the rows")
     report.add_argument("--metrics", default="vus_pr,auc_pr,event_f1", help="names, comma between (default: %(default)s)")
     report.add_argument(
         "--boot", type=int, default=200, metavar="N", help="bootstrap resamples behind the intervals (default: %(default)s)"
@@ -97,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument("--fail-on-anomaly", action="store_true", help="exit with 1 when a row is an alarm")
     inspect = _command(commands, "inspect", _inspect, "what a model file holds")
     inspect.add_argument("model", metavar="MODEL")
+    add_commands(commands)
     return parser
 
 
@@ -160,19 +165,26 @@ def _doctor(args: Any) -> int:
 def _report(args: Any) -> int:
     from tsprune.series.split import DEFAULT_TRAIN, split_at
 
+    write = _writer(args.out) if args.out else None
     frame, loaded = _regular(args)
-    if loaded.labels is None:
-        raise BadParameter("report needs labels: name their column with --label (1 in an anomaly, 0 elsewhere).")
-    labels = loaded.labels
+    if loaded.labels is None and not args.inject:
+        raise BadParameter(
+            "report needs labels: name their column with --label (1 in an anomaly, 0 elsewhere), or estimate by injected anomalies with --inject."
+        )
+    labels = None if args.inject else loaded.labels
     n = split_at(frame, DEFAULT_TRAIN if args.train is None else args.train)
     _say(f"learning on the first {n:,} rows (to {frame.index[n - 1]}), judging on the other {len(frame) - n:,}")
     pipeline = _pipeline(args).fit(frame.iloc[:n])
     report = pipeline.report(
-        frame.iloc[n:], labels.iloc[n:], metrics=tuple(args.metrics.split(",")), n_boot=args.boot, random_state=args.seed
+        frame.iloc[n:],
+        None if labels is None else labels.iloc[n:],
+        metrics=tuple(args.metrics.split(",")),
+        n_boot=args.boot,
+        random_state=args.seed,
     )
     sys.stdout.write(f"{report}\n")
-    if args.out:
-        _write_report(report, Path(args.out))
+    if write is not None:
+        write(report, Path(args.out))
         _say(f"written to {args.out}")
     return OK
 
@@ -276,15 +288,18 @@ def _step(word: str, args: Any) -> Any:
     return Pruned(word, keep=keep, guard=None, random_state=args.seed)
 
 
-def _write_report(report: Any, path: Path) -> None:
-    if path.suffix == ".html":
-        report.to_html(path)
-    elif path.suffix == ".json":
-        path.write_text(report.to_json(), encoding="utf-8")
-    elif path.suffix == ".csv":
-        report.to_frame().to_csv(path, index=False)
-    else:
-        raise BadParameter(f"out is {str(path)!r}; it ends with .html, .json or .csv.")
+#: How a report is written, by the ending of the file.
+_WRITERS: dict[str, Callable[[Any, Path], object]] = {
+    ".html": lambda report, path: report.to_html(path),
+    ".json": lambda report, path: path.write_text(report.to_json(), encoding="utf-8"),
+    ".csv": lambda report, path: report.to_frame().to_csv(path, index=False),
+}
+
+
+def _writer(out: str) -> Callable[[Any, Path], object]:
+    if Path(out).suffix not in _WRITERS:
+        raise BadParameter(f"out is {out!r}; it ends with .html, .json or .csv.")
+    return _WRITERS[Path(out).suffix]
 
 
 if __name__ == "__main__":

@@ -139,7 +139,8 @@ class Judge:
 
     labels: Ints
     metrics: tuple[str, ...]
-    draws: list[Ints]
+    pieces: list[slice]  # stretches of rows
+    draws: Ints  # of each resampled record, the stretches it is made of
     buffer: int
     step: float  # seconds from row to row; NaN without a clock
 
@@ -147,11 +148,13 @@ class Judge:
     def of(cls, labels: Ints, metrics: tuple[str, ...], n_boot: int, random_state: int, step: float) -> Judge:
         """A judge of these rows; unknown metrics are refused."""
         m.evaluate_all([0, 1], [0.0, 1.0], metrics=metrics)
-        return cls(labels, tuple(metrics), block_draws(labels, n_boot, random_state), m.default_buffer(labels), step)
+        pieces = stretches(labels)
+        draws = np.random.default_rng(random_state).integers(0, len(pieces), (n_boot, len(pieces)))
+        return cls(labels, tuple(metrics), pieces, draws, m.default_buffer(labels), step)
 
     def quality(self, said: Judged) -> Quality:
         """All metrics of what a pipeline said."""
-        drawn = [self._evaluate(self.labels[rows], said.taken(rows)) for rows in self.draws]
+        drawn = [self._redrawn(said, draw) for draw in self.draws]
         return Quality(self._evaluate(self.labels, said), {name: np.array([found[name] for found in drawn]) for name in self.metrics})
 
     def chance(self, said: Judged, random_state: int, times: int = 5) -> dict[str, float]:
@@ -159,6 +162,12 @@ class Judge:
         rng = np.random.default_rng(random_state)
         found = [self._evaluate(self.labels, said.taken(rng.permutation(len(self.labels)))) for _ in range(times)]
         return {name: float(np.mean([each[name] for each in found])) for name in self.metrics}
+
+    def _redrawn(self, said: Judged, draw: Ints) -> dict[str, float]:
+        labels, scores, alarms = (
+            np.concatenate([values[self.pieces[piece]] for piece in draw]) for values in (self.labels, said.scores, said.alarms)
+        )
+        return self._evaluate(labels, Judged(scores, alarms))
 
     def _evaluate(self, labels: Ints, said: Judged) -> dict[str, float]:
         step = None if np.isnan(self.step) else self.step
@@ -185,7 +194,7 @@ def verdict(name: str, low: float, high: float) -> Verdict:
     return "hurts" if high < 0.0 else "no evidence"
 
 
-def stretches(labels: Ints, target: int = STRETCHES) -> list[Ints]:
+def stretches(labels: Ints, target: int = STRETCHES) -> list[slice]:
     """The rows cut into about `target` stretches of equal length, never within an event or beside one."""
     n = len(labels)
     beside = labels.astype(bool).copy()
@@ -195,14 +204,7 @@ def stretches(labels: Ints, target: int = STRETCHES) -> list[Ints]:
         free = wanted + int(np.argmin(beside[wanted:])) if not beside[wanted:].all() else n
         if cuts[-1] < free < n:
             cuts.append(free)
-    return [np.arange(a, b) for a, b in zip(cuts, [*cuts[1:], n], strict=True)]
-
-
-def block_draws(labels: Ints, n_boot: int, random_state: int) -> list[Ints]:
-    """Rows of `n_boot` resampled records: stretches drawn with replacement, kept in the order drawn."""
-    rng = np.random.default_rng(random_state)
-    pieces = stretches(labels)
-    return [np.concatenate([pieces[k] for k in rng.integers(0, len(pieces), len(pieces))]) for _ in range(n_boot)]
+    return [slice(a, b) for a, b in zip(cuts, [*cuts[1:], n], strict=True)]
 
 
 def us_per_row(work: Callable[[int], Any], n: int) -> float:

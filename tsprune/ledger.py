@@ -6,21 +6,24 @@ rows.  Then each is added alone to the bare detector.  Without labels, anomalies
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from tsprune.errors import BadParameter, BadSeries, NotPrunable
 from tsprune.evaluate import Judge, Judged, Quality, StageEffect, interval, us_per_row, verdict
+from tsprune.params import n_threads
 from tsprune.progress import track
 from tsprune.series.inject import inject
 from tsprune.series.stage import Stage
 from tsprune.series.table import Table, read_table
 
 if TYPE_CHECKING:
-    from tsprune.types import Floats, Ints
+    from tsprune.types import Floats, Ints, Mask
 
 Source = Literal["labels", "injected"]
 
@@ -41,7 +44,15 @@ class Ledger:
 
 
 def keep_ledger(
-    pipeline: Any, rows: Any, labels: Any, *, metrics: tuple[str, ...], n_boot: int, random_state: int, context: Any = None
+    pipeline: Any,
+    rows: Any,
+    labels: Any,
+    *,
+    metrics: tuple[str, ...],
+    n_boot: int,
+    random_state: int,
+    context: Any = None,
+    n_jobs: int | None = -1,
 ) -> Ledger:
     """Judge a fitted pipeline on rows, stage by stage; see `Pipeline.report`."""
     frame = _as_frame(rows, pipeline)
@@ -55,18 +66,22 @@ def keep_ledger(
     truth = injected if labels is None else _checked(labels, len(frame))
     context = _context(pipeline, frame) if context is None else _as_frame(context, pipeline)
     judge = Judge.of(truth, tuple(metrics), n_boot, random_state, _seconds(pipeline.clock_))
-    bench = Bench(pipeline, judge, judged, context, source)
     energy = {} if changed is None else _energy_kept(pipeline, frame, changed)
     costs = _costs(pipeline, read_table(judged, clock=pipeline.clock_), energy)
-    stages, alone = bench.left_out(costs, random_state), bench.added(costs, random_state)
+    # The products of the metrics are small: threads of the linear algebra would wait for each other.
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(n_threads(n_jobs)) as threads:
+        bench = Bench(pipeline, judge, judged, context, source, threads)
+        stages, alone = bench.left_out(costs, random_state), bench.added(costs, random_state)
     return Ledger(stages, alone, judged, bench.whole, truth, _facts(pipeline, truth, bench.whole))
 
 
 class Bench:
     """Pipelines beside the one in question, judged on the same rows."""
 
-    def __init__(self, pipeline: Any, judge: Judge, rows: pd.DataFrame, context: pd.DataFrame | None, source: Source):
-        self.pipeline, self.judge, self.rows, self.context, self.source = pipeline, judge, rows, context, source
+    def __init__(
+        self, pipeline: Any, judge: Judge, rows: pd.DataFrame, context: pd.DataFrame | None, source: Source, threads: ThreadPoolExecutor
+    ):
+        self.pipeline, self.judge, self.rows, self.context, self.source, self.threads = pipeline, judge, rows, context, source, threads
         self.whole = self.said(pipeline)
 
     def said(self, pipeline: Any) -> Judged:
@@ -77,16 +92,17 @@ class Bench:
     def left_out(self, costs: dict[str, dict[str, Any]], random_state: int) -> tuple[StageEffect, ...]:
         """The whole pipeline against the one without each stage."""
         names = removable(self.pipeline)
-        others = {name: self._fitted(self.pipeline.without(name)) for name in track(names, "refitting without each stage")}
+        others = dict(
+            zip(names, self._fitted([self.pipeline.without(name) for name in names], "refitting without each stage"), strict=True)
+        )
         known = _all_scored([self.whole, *others.values()])
-        with_ = self.judge.quality(self.whole.where(known))
+        with_, *qualities = self._judged([self.whole, *others.values()], known, "judging without each stage")
+        without = dict(zip(names, qualities, strict=True))
         chance = self.judge.chance(self.whole.where(known), random_state)
         effects: list[StageEffect] = []
-        for stage in track(list(self.pipeline.named_stages_), "judging stages"):
-            other = others.get(stage)
-            without = None if other is None else self.judge.quality(other.where(known))
-            facts = {} if other is None else {"alarm_overlap": overlap(self.whole.alarms & known, other.alarms & known)}
-            effects += self._effects(stage, without, with_, chance, costs[stage], facts)
+        for stage in self.pipeline.named_stages_:
+            facts = {"alarm_overlap": overlap(self.whole.alarms & known, others[stage].alarms & known)} if stage in others else {}
+            effects += self._effects(stage, without.get(stage), with_, chance, costs[stage], facts)
         return tuple(effects)
 
     def added(self, costs: dict[str, dict[str, Any]], random_state: int) -> tuple[StageEffect, ...]:
@@ -94,18 +110,29 @@ class Bench:
         names = removable(self.pipeline)
         if len(names) < 2:
             return ()
-        bare = self._fitted(self.pipeline.only())
-        singles = {name: self._fitted(self.pipeline.only(name)) for name in track(names, "fitting each stage alone")}
-        known = _all_scored([bare, *singles.values()])
-        without = self.judge.quality(bare.where(known))
-        chance = self.judge.chance(bare.where(known), random_state)
+        said = self._fitted([self.pipeline.only(), *(self.pipeline.only(name) for name in names)], "fitting each stage alone")
+        known = _all_scored(said)
+        without, *with_ = self._judged(said, known, "judging each stage alone")
+        chance = self.judge.chance(said[0].where(known), random_state)
         effects: list[StageEffect] = []
-        for name, said in singles.items():
-            effects += self._effects(name, without, self.judge.quality(said.where(known)), chance, costs[name], {})
+        for name, quality in zip(names, with_, strict=True):
+            effects += self._effects(name, without, quality, chance, costs[name], {})
         return tuple(effects)
 
-    def _fitted(self, pipeline: Any) -> Judged:
-        """A variant fitted on the same history; its detector is cut to the same share, not searched for a cut again."""
+    def _fitted(self, pipelines: list[Any], what: str) -> list[Judged]:
+        """What variants say that are fitted on the same history."""
+        return list(track(self.threads.map(self._fit, pipelines), what, len(pipelines)))
+
+    def _judged(self, said: list[Judged], known: Mask, what: str) -> list[Quality]:
+        """The quality of each; a stage that changes nothing is not judged twice."""
+        keys = [(one.scores.tobytes(), one.alarms.tobytes()) for one in said]
+        distinct = dict(zip(keys, said, strict=True))
+        qualities = self.threads.map(lambda one: self.judge.quality(one.where(known)), distinct.values())
+        found = dict(zip(distinct, track(qualities, what, len(distinct)), strict=True))
+        return [found[key] for key in keys]
+
+    def _fit(self, pipeline: Any) -> Judged:
+        """A variant; its detector is cut to the same share, not searched for a cut again."""
         for name, step in pipeline.named_steps():
             if getattr(step, "keep", None) == "auto" and hasattr(step, "guard"):
                 found = self.pipeline.named_stages_[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -89,3 +90,17 @@ def check_same_length(**arrays: Floats) -> int:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
+
+
+def n_threads(n_jobs: int | None) -> int:
+    """How many threads `n_jobs` asks for, as in scikit-learn: None is 1, -1 all cores, -2 all but one.
+
+    >>> from tsprune.params import n_threads
+    >>> n_threads(None), n_threads(3), n_threads(-1) >= 1
+    (1, 3, True)
+    """
+    if n_jobs is None:
+        return 1
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, int | np.integer) or n_jobs == 0:
+        raise BadParameter(f"n_jobs is {n_jobs!r}; it is a whole number other than 0, or None for 1; -1 takes all cores.")
+    return int(n_jobs) if n_jobs > 0 else max(1, (os.cpu_count() or 1) + 1 + int(n_jobs))

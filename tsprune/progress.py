@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -17,8 +17,8 @@ T = TypeVar("T")
 PATIENCE = 2.0
 
 
-def track(items: Sequence[T], what: str) -> Iterator[T]:
-    """Yield the items and show how far we are.
+def track(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
+    """Yield the items and show how far we are; `total` says how many there are where their len() does not.
 
     >>> from tsprune.progress import track
     >>> sum(track([1, 2, 3], "adding"))
@@ -27,30 +27,30 @@ def track(items: Sequence[T], what: str) -> Iterator[T]:
     if not _watched():
         yield from items
     elif importlib.util.find_spec("tqdm") is not None:
-        yield from _tqdm(items, what)
+        yield from _tqdm(items, what, total)
     else:
-        yield from _plain(items, what)
+        yield from _plain(items, what, len(items) if isinstance(items, Sized) else total)
 
 
 def _watched() -> bool:
     return sys.stderr is not None and (sys.stderr.isatty() or "ipykernel" in sys.modules)
 
 
-def _tqdm(items: Sequence[T], what: str) -> Iterable[T]:
+def _tqdm(items: Iterable[T], what: str, total: int | None) -> Iterable[T]:
     from tqdm.auto import tqdm
 
-    bar: Iterable[T] = tqdm(items, desc=what, delay=PATIENCE, leave=False)
+    bar: Iterable[T] = tqdm(items, desc=what, delay=PATIENCE, leave=False, total=total)
     return bar
 
 
-def _plain(items: Sequence[T], what: str) -> Iterator[T]:
+def _plain(items: Iterable[T], what: str, total: int | None) -> Iterator[T]:
     start = time.monotonic()
     shown = False
     for done, item in enumerate(items):
         gone = time.monotonic() - start
         if gone > PATIENCE:
-            left = gone / done * (len(items) - done) if done else float("nan")
-            sys.stderr.write(f"\r{what}: {done} of {len(items)}, {left:.0f} s left  ")
+            left = f"{gone / done * (total - done):.0f} s left" if done and total else "going on"
+            sys.stderr.write(f"\r{what}: {done} of {total or '?'}, {left}  ")
             sys.stderr.flush()
             shown = True
         yield item

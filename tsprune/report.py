@@ -38,6 +38,10 @@ class Report:
     threshold : float
     facts : dict
         Numbers about the whole: rows, events, events found, alarms, bytes, lookback.
+    notes : tuple of str
+        What was cut, at what price, and what was refused, in sentences.
+    recipe : str
+        What it takes to repeat it: versions, the pipeline, the rows and the seed.
 
     Examples
     --------
@@ -56,6 +60,8 @@ class Report:
     labels: pd.Series
     threshold: float
     facts: dict[str, float]
+    notes: tuple[str, ...] = ()
+    recipe: str = ""
 
     def to_frame(self) -> pd.DataFrame:
         """One row per stage and metric, the fields of StageEffect as columns."""
@@ -104,6 +110,10 @@ class Report:
         return self.scores > self.threshold
 
     def sentences(self) -> list[str]:
+        """What was found and what was cut, in words."""
+        return [*self.summary(), *self.notes]
+
+    def summary(self) -> list[str]:
         """What was found, in words."""
         f = self.facts
         injected = ["Quality is estimated by injection: no labels were given."] if self.source == "injected" else []
@@ -115,10 +125,18 @@ class Report:
 
 
 def make_report(
-    pipeline: Any, rows: Any, labels: Any, *, metrics: tuple[str, ...], n_boot: int, random_state: int, context: Any = None
+    pipeline: Any,
+    rows: Any,
+    labels: Any,
+    *,
+    metrics: tuple[str, ...],
+    n_boot: int,
+    random_state: int,
+    context: Any = None,
+    n_jobs: int | None = -1,
 ) -> Report:
     """Judge a fitted pipeline on rows, stage by stage."""
-    ledger = keep_ledger(pipeline, rows, labels, metrics=metrics, n_boot=n_boot, random_state=random_state, context=context)
+    ledger = keep_ledger(pipeline, rows, labels, metrics=metrics, n_boot=n_boot, random_state=random_state, context=context, n_jobs=n_jobs)
     index = ledger.rows.index
     return Report(
         ledger.stages,
@@ -128,6 +146,35 @@ def make_report(
         pd.Series(ledger.labels, index=index, name="label"),
         pipeline.threshold_,
         ledger.facts,
+        tuple(cut_note(name, stage) for name, stage in pipeline.named_stages_.items() if hasattr(stage, "fidelity_")),
+        _recipe(pipeline, index, metrics, n_boot, random_state),
+    )
+
+
+def cut_note(name: str, pruned: Any) -> str:
+    """One sentence on a cut: what went, at what price, or why it was refused."""
+    if pruned.refused_:
+        return f"{name}: the cut was refused and the whole detector kept: {pruned.refused_}."
+    cleaned = pruned.cleaning_.get("cleaned_share", 0.0)
+    return (
+        f"{name}: {pruned.n_parts_before_:,} parts cut to {pruned.n_parts_after_:,}, {pruned.bytes_before_:,} bytes to {pruned.bytes_after_:,}"
+        + (f", {cleaned:.1%} of the reference rows dropped as unclean" if cleaned else "")
+        + f"; fidelity {pruned.fidelity_:.3f} on held-back rows, at least {pruned.fidelity_low_:.3f}; two halves of it agree at {pruned.ceiling_:.3f}."
+    )
+
+
+def _recipe(pipeline: Any, index: pd.Index, metrics: tuple[str, ...], n_boot: int, random_state: int) -> str:
+    from importlib.metadata import version
+
+    history = pipeline.history_
+    learned = f", {history.index[0]} to {history.index[-1]}" if isinstance(history, pd.Series | pd.DataFrame) else ""
+    versions = ", ".join(f"{name} {version(name)}" for name in ("tsprune", "numpy", "pandas", "scikit-learn"))
+    return (
+        f"# {versions}\n"
+        f"# learned on {len(history):,} rows{learned}\n"
+        f"# judged on {len(index):,} rows, {index[0]} to {index[-1]}\n"
+        f"pipeline = {pipeline!r}\n"
+        f"pipeline.fit(history).report(rows, labels, metrics={metrics!r}, n_boot={n_boot}, random_state={random_state})"
     )
 
 
