@@ -193,7 +193,7 @@ def test_a_cut_forest_can_be_cut_again():
 
 def stepped(n_rounds):
     """Cuts after so many rounds, from the whole forest on."""
-    cut = Collapse(FOREST, X[:300], queries=None)._passed[0]
+    _, cut = Collapse(FOREST, X[:300], queries=None)._passed[0]
     for _ in range(n_rounds):
         cut = cut.shorter(400)
     return cut

@@ -17,7 +17,7 @@ from tsprune.kernels.folds import Folds, evidence, gain, t_tail
 from tsprune.kernels.periods import find
 from tsprune.series.table import read_table
 from tsprune.signal.grid import on_grid
-from tsprune.signal.period import Period, find_periods, periods_on_grid
+from tsprune.signal.period import Period, find_periods, find_on_grid
 
 DAY = 24
 
@@ -197,7 +197,8 @@ def test_stages_ask_for_whole_periods_of_a_grid():
         .drop(pd.Timestamp("2026-01-03"))
     )
     table = read_table(x)
-    assert periods_on_grid(on_grid(table.values[:, 0], table.slots.absolute), table.clock) == (DAY,)
+    found = find_on_grid(on_grid(table.values[:, 0], table.slots.absolute), table.clock)
+    assert [period.whole for period in found] == [DAY]
 
 
 def test_a_period_prints_as_a_sentence():

@@ -13,18 +13,27 @@ from tsprune import checks, features, signal
 from tsprune.errors import BadParameter, BadSeries, TsPruneError
 from tsprune.series.stage import Stage
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*deletes spikes:UserWarning")
+
 SERIES = kinds()
 
 STAGES = [
     signal.Deseason(),
     signal.Deseason(24, wall=False),
+    signal.Deseason(24, adapt=1.0),
     signal.Detrend(),
+    signal.Detrend("none", channels=("difference", "innovation")),
     signal.Detrend(length=60, channels=("level",), scale=False),
     signal.Denoise(),
     signal.Denoise("median", window=5, output="replace"),
     signal.Denoise("mean", window=4),
+    signal.Denoise("wavelet", window=8),
+    signal.Denoise("savgol", window=7),
+    signal.Denoise("kalman", window=9),
+    features.Difference(),
     features.Windows(),
     features.Windows(24, features=("point", "shape", "statistics")),
+    features.Windows(70, features=("coarse", "point"), bridge="auto"),
     features.SelectFeatures(),
 ]
 
@@ -142,6 +151,8 @@ def test_windows_say_which_slot_each_raw_value_is_from():
         (lambda: features.Windows(3, scale="some"), "scale is 'some'"),
         (lambda: features.SelectFeatures(keep=1.5), "keep is 1.5"),
         (lambda: features.SelectFeatures(criterion="best"), "criterion is 'best'"),
+        (lambda: signal.Deseason(adapt=-1.0), "adapt is -1.0"),
+        (lambda: signal.Detrend("steps"), "method is 'steps'"),
         (lambda: signal.Denoise("wavelets"), "method is 'wavelets'"),
         (lambda: signal.Denoise(window=0), "window is 0"),
         (lambda: signal.Detrend(length="a week"), "length is 'a week'"),

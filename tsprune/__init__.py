@@ -10,8 +10,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tsprune import checks, metrics, plot
+    from tsprune import checks, metrics, panel, plot
     from tsprune.detect import Threshold
+    from tsprune.detect.as_pyod import as_pyod
     from tsprune.errors import BadModelFile, BadParameter, BadSeries, NotPrunable, OverPruned, TsPruneError
     from tsprune.evaluate import StageEffect
     from tsprune.features import SelectFeatures, Windows
@@ -44,12 +45,14 @@ _HOMES: dict[str, str | None] = {
     "Threshold": "detect",
     "TsPruneError": "errors",
     "Windows": "features",
+    "as_pyod": "detect.as_pyod",
     "checks": None,
     "datasets": "series",
     "find_periods": "signal",
     "inject": "series.inject",
     "load": "model.chain",
     "metrics": None,
+    "panel": None,
     "plot": None,
     "prune": "prune",
     "stl": "signal",
@@ -74,12 +77,14 @@ __all__ = [
     "Threshold",
     "TsPruneError",
     "Windows",
+    "as_pyod",
     "checks",
     "datasets",
     "find_periods",
     "inject",
     "load",
     "metrics",
+    "panel",
     "plot",
     "prune",
     "stl",

@@ -7,13 +7,15 @@ both pipelines are judged on the same draw.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import pandas as pd
 
 from tsprune import metrics as m
+from tsprune.errors import BadParameter
 
 if TYPE_CHECKING:
     from tsprune.types import Floats, Ints, Mask
@@ -192,6 +194,65 @@ def verdict(name: str, low: float, high: float) -> Verdict:
     if low > 0.0:
         return "helps"
     return "hurts" if high < 0.0 else "no evidence"
+
+
+def over_groups(reports: Sequence[Any], groups: Sequence[str], *, n_boot: int = 2000, random_state: int = 0) -> tuple[StageEffect, ...]:
+    """The effects of stages over many series, paired over where the series come from.
+
+    Rows of one series, and series of one physical source, go up and down together: effects are averaged within a group first, and
+    the interval comes from drawing groups.
+
+    Parameters
+    ----------
+    reports : sequence of Report
+        One per series, of pipelines with the same stages.
+    groups : sequence of str
+        Of each report the physical source of its series: a machine, a plant, a site.
+    n_boot : int
+        Draws of groups.
+    random_state : int
+
+    Returns
+    -------
+    tuple of StageEffect
+        One per stage and metric that can be judged; `facts` holds the number of groups and series, costs are means over groups.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from tsprune.evaluate import StageEffect, over_groups
+    >>> gains = [0.1, 0.2, 0.3, 0.1]
+    >>> reports = [SimpleNamespace(stages=[StageEffect("deseason", "vus_pr", 0.4, 0.4 + gain, 0, 0, 0.1, "helps", "labels", 0, 0, 0)]) for gain in gains]
+    >>> (effect,) = over_groups(reports, ["a", "a", "b", "c"])
+    >>> round(effect.effect, 3), effect.verdict, effect.facts["groups"]
+    (0.183, 'helps', 3.0)
+    """
+    if len(reports) != len(groups) or not reports:
+        raise BadParameter(f"groups has {len(groups)} names for {len(reports)} reports; give one for each, and at least one report.")
+    frame = pd.DataFrame(
+        [
+            {name: getattr(effect, name) for name in COLUMNS if name != "facts"} | {"group": group}
+            for report, group in zip(reports, groups, strict=True)
+            for effect in report.stages
+            if np.isfinite(effect.effect)
+        ]
+    )
+    rng = np.random.default_rng(random_state)
+    pooled = []
+    for named, rows in frame.groupby(["stage", "metric"], sort=False):
+        stage, metric = (str(name) for name in named)
+        numbers = rows.groupby("group").mean(numeric_only=True)
+        gain = (numbers["with_"] - numbers["without"]).to_numpy()
+        low, high = (float("nan"), float("nan"))
+        if len(gain) > 1:
+            tail = 100 * (1 - COVERAGE) / 2
+            low, high = np.percentile(gain[rng.integers(0, len(gain), (n_boot, len(gain)))].mean(axis=1), [tail, 100 - tail])
+        source: Literal["labels", "injected"] = "labels" if set(rows["source"]) == {"labels"} else "injected"
+        mean = numbers.mean().to_dict() | {"low": float(low), "high": float(high)}
+        told = verdict(metric, low, high)
+        facts = {"groups": float(len(gain)), "series": float(len(rows))}
+        pooled.append(StageEffect(stage, metric, verdict=told, source=source, facts=facts, **{k: mean[k] for k in COLUMNS if k in mean}))
+    return tuple(pooled)
 
 
 def stretches(labels: Ints, target: int = STRETCHES) -> list[slice]:

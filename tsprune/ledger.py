@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from tsprune import metrics as m
 from tsprune.errors import BadParameter, BadSeries, NotPrunable
 from tsprune.evaluate import Judge, Judged, Quality, StageEffect, interval, us_per_row, verdict
 from tsprune.params import n_threads
@@ -101,7 +102,7 @@ class Bench:
         chance = self.judge.chance(self.whole.where(known), random_state)
         effects: list[StageEffect] = []
         for stage in self.pipeline.named_stages_:
-            facts = {"alarm_overlap": overlap(self.whole.alarms & known, others[stage].alarms & known)} if stage in others else {}
+            facts = self._alarm_facts(others[stage], known) if stage in others else {}
             effects += self._effects(stage, without.get(stage), with_, chance, costs[stage], facts)
         return tuple(effects)
 
@@ -118,6 +119,12 @@ class Bench:
         for name, quality in zip(names, with_, strict=True):
             effects += self._effects(name, without, quality, chance, costs[name], {})
         return tuple(effects)
+
+    def _alarm_facts(self, other: Judged, known: Mask) -> dict[str, float]:
+        """How the alarms change with a stage: rows that both alarm, and rows later (+) or earlier (-) that events are found."""
+        with_, without = self.whole.alarms & known, other.alarms & known
+        later = m.detection_delay(self.judge.labels, with_) - m.detection_delay(self.judge.labels, without)
+        return {"alarm_overlap": overlap(with_, without)} | ({"delay_change": later} if np.isfinite(later) else {})
 
     def _fitted(self, pipelines: list[Any], what: str) -> list[Judged]:
         """What variants say that are fitted on the same history."""
@@ -255,6 +262,11 @@ def _seconds(clock: Any) -> float:
     return float("nan") if clock.kind == "index" else clock.duration(1) / 1e9
 
 
+def _step(pipeline: Any) -> float | None:
+    seconds = _seconds(pipeline.clock_)
+    return None if np.isnan(seconds) else seconds
+
+
 def _checked(labels: Any, n: int) -> Ints:
     truth = np.asarray(labels)
     if truth.shape != (n,):
@@ -275,6 +287,10 @@ def _facts(pipeline: Any, truth: Ints, said: Judged) -> dict[str, float]:
         "alarms_outside": float(sum(not truth[a:b].any() for a, b in alarms)),
         "bytes": _bytes(pipeline.model_),
         "lookback": float(pipeline.lookback_),
+        "detection_delay": m.detection_delay(truth, said.alarms),
+        "false_alarms_per_week": m.evaluate_all(
+            truth, said.scores, predictions=said.alarms, step=_step(pipeline), metrics=("false_alarms_per_week",)
+        )["false_alarms_per_week"],
         "threshold": float(pipeline.threshold_),
     }
 

@@ -10,6 +10,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
+from tsprune import show
 from tsprune.detect import Threshold, fit_detector, unfitted
 from tsprune.errors import BadParameter, BadSeries, NotPrunable, OverPruned
 from tsprune.model import Model
@@ -172,6 +173,7 @@ class Pipeline(BaseEstimator):
         n_boot: int = 200,
         random_state: int = 0,
         context: Any = None,
+        n_jobs: int | None = -1,
     ) -> Report:
         """What each stage does to detection quality, size and latency.
 
@@ -191,11 +193,16 @@ class Pipeline(BaseEstimator):
         random_state : int
         context : optional
             Rows before `rows`; the history where it ends before they begin.
+        n_jobs : int or None
+            Threads that fit and judge the variants; -1 for all cores.  The report does not depend on it.
         """
         from tsprune.report import make_report
 
         check_is_fitted(self, "model_")
-        return make_report(self, rows, labels, metrics=metrics, n_boot=n_boot, random_state=random_state, context=context)
+        return make_report(self, rows, labels, metrics=metrics, n_boot=n_boot, random_state=random_state, context=context, n_jobs=n_jobs)
+
+    def _html_repr(self) -> str:
+        return show.pipeline_card(self)
 
     def _read(self, rows: Any) -> Table:
         table = read_table(rows, clock=self.clock_, name="rows")

@@ -77,6 +77,20 @@ def effects(report: Any, ax: Any = None) -> Any:
     return _dressed(ax)
 
 
+def front(found: Any, ax: Any = None) -> Any:
+    """The cuts of a detector (`tsprune.prune.search.front`): bytes against fidelity, the slower the larger; no other cut beats the filled ones."""
+    ax = _axes(ax)
+    frame = found.frame.sort_values("bytes")
+    size = 30.0 + 200.0 * frame["us_per_row"] / max(frame["us_per_row"].max(), 1e-12)
+    best = frame["best"].to_numpy()
+    ax.plot(frame["bytes"][best], frame["fidelity"][best], color=SCORE, linewidth=1.0, zorder=1)
+    ax.scatter(frame["bytes"], frame["fidelity"], s=size, facecolors=[SCORE if b else "none" for b in best], edgecolors=SCORE, zorder=2)
+    ax.set_xscale("log")
+    ax.set_xlabel("bytes in a model file")
+    ax.set_ylabel("fidelity")
+    return _dressed(ax)
+
+
 def picture(draw: Callable[[Any], Any], width: float = 10.0, height: float = 2.6) -> bytes:
     """A drawing function's axes as a PNG, without touching the user's own figures."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

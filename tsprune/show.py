@@ -16,7 +16,8 @@ table.tsprune { border-collapse: collapse; font-variant-numeric: tabular-nums; f
 table.tsprune caption { text-align: left; padding: .2rem .6rem; }
 table.tsprune th, table.tsprune td { padding: .3rem .6rem; text-align: right; border-bottom: 1px solid rgba(128, 128, 128, .25); }
 table.tsprune th { border-bottom: 2px solid rgba(128, 128, 128, .6); font-weight: 600; }
-table.tsprune th:first-child, table.tsprune td:first-child, table.tsprune td.text { text-align: left; }
+table.tsprune th:first-child, table.tsprune td:first-child, table.tsprune .text { text-align: left; }
+table.tsprune td.text { white-space: normal; }
 table.tsprune td.first { border-top: 1px solid rgba(128, 128, 128, .6); }
 table.tsprune .helps { color: #00795a; font-weight: 600; } table.tsprune .hurts { color: #b84d00; font-weight: 600; }
 table.tsprune .none { color: #777; }
@@ -34,7 +35,7 @@ def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> s
     True
     """
     kinds = [' class="text"' if name.endswith(" ") else "" for name in head]
-    heads = "".join(f"<th>{escape(name.strip())}</th>" for name in head)
+    heads = "".join(f"<th{kind}>{escape(name.strip())}</th>" for kind, name in zip(kinds, head, strict=True))
     body = "".join(
         "<tr>" + "".join(f"<td{kind}>{escape(cell)}</td>" for kind, cell in zip(kinds, row, strict=True)) + "</tr>" for row in rows
     )

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 Floats: TypeAlias = NDArray[np.float64]
 Matrix: TypeAlias = NDArray[np.float64]  #: of two axes; Floats elsewhere may have one or two
 Ints: TypeAlias = NDArray[np.int64]
+Codes: TypeAlias = NDArray[np.int16]  #: of two axes: numbers on a grid
+Singles: TypeAlias = NDArray[np.float32]  #: of two axes
 Mask: TypeAlias = NDArray[np.bool_]
 AnyArray: TypeAlias = NDArray[np.generic]
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from sklearn.base import clone
 from sklearn.ensemble import IsolationForest
 from sklearn.frozen import FrozenEstimator
@@ -15,8 +16,11 @@ from sklearn.svm import OneClassSVM
 from tsprune.detect.boundary import to_boundary
 from tsprune.detect.density import to_density, to_neighbours
 from tsprune.detect.forest import to_forest
+from tsprune.detect.nearest import NearestRows, to_nearest
 from tsprune.detect.opaque import Opaque
+from tsprune.detect.subspace import SubspaceDistance, to_subspace
 from tsprune.errors import BadParameter, NotPrunable
+from tsprune.model.density import Density
 
 if TYPE_CHECKING:
     from tsprune.model.chain import Detector
@@ -26,7 +30,9 @@ if TYPE_CHECKING:
 SHORT_NAMES: dict[str, Callable[[int | None], Any]] = {
     "iforest": lambda seed: IsolationForest(random_state=seed),
     "lof": lambda seed: LocalOutlierFactor(novelty=True),
+    "nearest": lambda seed: NearestRows(random_state=seed),
     "ocsvm": lambda seed: OneClassSVM(nu=0.05),
+    "subspace": lambda seed: SubspaceDistance(),
 }
 
 #: Class of scikit-learn or PyOD -> how its fitted objects become a part of ours.  PyOD is not imported for this.
@@ -37,8 +43,10 @@ CONVERTERS: dict[str, Callable[[Any], Detector]] = {
     "LOF": to_density,
     "LocalOutlierFactor": to_density,
     "NearestNeighbors": to_neighbours,
+    "NearestRows": to_nearest,
     "OCSVM": to_boundary,
     "OneClassSVM": to_boundary,
+    "SubspaceDistance": to_subspace,
 }
 
 
@@ -81,6 +89,8 @@ def fit_detector(detector: Any, X: Floats, *, random_state: int | None = None, n
     if isinstance(detector, FrozenEstimator):
         return FittedDetector(detector.estimator, to_part(detector.estimator))
     made = unfitted(detector, random_state, n_jobs)
+    if isinstance(detector, str) and detector == "lof":  # scikit-learn's fit is a search of neighbours, which ours repeats anyway
+        return FittedDetector(made, Density.of(np.ascontiguousarray(X, dtype=np.float64), made.n_neighbors))
     made.fit(X)
     return FittedDetector(made, to_part(made))
 
@@ -94,7 +104,7 @@ def to_part(detector: Any) -> Detector:
         If the detector has neither a form of ours nor a `decision_function`.
     """
     for kind in type(detector).__mro__:
-        if kind.__name__ in CONVERTERS and kind.__module__.startswith(("sklearn.", "pyod.")):
+        if kind.__name__ in CONVERTERS and kind.__module__.startswith(("sklearn.", "pyod.", "tsprune.")):
             return CONVERTERS[kind.__name__](detector)
     if type(detector).__module__.startswith("pyod.") and hasattr(detector, "decision_function"):
         return Opaque(detector)

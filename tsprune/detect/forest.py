@@ -60,7 +60,7 @@ def _part(inner: IsolationForest, shift: float) -> Forest:
     return Forest(
         n_features=int(inner.n_features_in_),
         feature=np.concatenate([_columns(tree.feature, columns) for tree, columns in trees]),
-        threshold=np.concatenate([_floored(tree.threshold, tree.feature) for tree, _ in trees]),
+        threshold=np.concatenate([floored(tree.threshold, tree.feature) for tree, _ in trees]),
         leaf=np.concatenate([np.where(tree.feature < 0, tree.n_node_samples, 0) for tree, _ in trees]).astype(np.int64),
         step=0.0,
         base=0.0 if normal else float(len(trees)),  # grown on one row each: scikit-learn's score is 2^-1 everywhere
@@ -105,7 +105,7 @@ def _columns(feature: Ints, columns: Ints) -> Ints:
     return np.where(feature < 0, -1, np.asarray(columns, dtype=np.int64)[np.maximum(feature, 0)])
 
 
-def _floored(threshold: Floats, feature: Ints) -> NDArray[np.float32]:
+def floored(threshold: Floats, feature: Ints) -> NDArray[np.float32]:
     """The largest float32 not above each threshold: a float32 value is above the one exactly where it is above the other."""
     single = threshold.astype(np.float32)
     too_high = single.astype(np.float64) > threshold

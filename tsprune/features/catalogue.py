@@ -1,6 +1,6 @@
 """Groups of window features by name.
 
-A feature is a name of `tsprune.kernels.windows.STATISTICS` (or "raw", "shape") with the window it looks at.  A group
+A feature is a name of `tsprune.kernels.windows.STATISTICS` (or "coarse", "raw", "shape") with the window it looks at.  A group
 is several of them; lengths are shares of the length the user gives.
 """
 

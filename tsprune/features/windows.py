@@ -10,12 +10,16 @@ from tsprune.errors import BadSeries
 from tsprune.features.catalogue import resolve
 from tsprune.kernels.smooth import scale_of
 from tsprune.model.windows import WindowMatrix
-from tsprune.params import check_choice, check_count
+from tsprune.params import check_choice, check_count, check_number
 from tsprune.series.stage import Stage
 
 if TYPE_CHECKING:
     from tsprune.series.table import Table
     from tsprune.types import Floats
+
+
+#: Gaps that are bridged where it is left to us: at least, and at the most so many slots.
+SHORTEST, LONGEST = 3, 32
 
 
 class Windows(Stage):
@@ -26,11 +30,18 @@ class Windows(Stage):
     length : int or "auto"
         Rows of the window.  "auto" takes 16, and never more than a quarter of the training rows.
     features : str or tuple of str
-        "raw" (the values), "shape" (the values minus their mean, divided by their standard deviation), a statistic
+        "raw" (the values), "shape" (the values minus their mean, divided by their standard deviation), "coarse" (the values as at
+        most 32 means of neighbours), a statistic
         ("value", "step", "mean", "std", "min", "max", "median", "range", "roughness", "deviation", "slope"), or a group:
         "statistics" (eight of them) or "point" (the row against its last quarter and whole window).
     scale : "robust" or "none"
         "robust" subtracts the median of each feature and divides by its MAD, both of the training rows.
+    floor : float
+        "shape" divides by no less than this share of the standard deviation of the training rows: with a higher floor a
+        flat window stays flat, with a lower one its noise counts as a shape.
+    bridge : int or "auto"
+        The longest gap, in slots, that does not silence the windows it lies in: it counts as the value before it.  0: every missing
+        value does.  "auto": as long as gaps usually are in the training rows, from 3 to 32 slots.
 
     Attributes
     ----------
@@ -57,10 +68,14 @@ class Windows(Stage):
         length: int | Literal["auto"] = "auto",
         features: str | tuple[str, ...] = ("raw", "statistics"),
         scale: Literal["robust", "none"] = "robust",
+        floor: float = 1e-3,
+        bridge: int | Literal["auto"] = 0,
     ):
         self.length = length
         self.features = features
         self.scale = scale
+        self.floor = floor
+        self.bridge = bridge
 
     def names(self, columns: tuple[str, ...]) -> tuple[str, ...]:
         part = self.part_
@@ -76,8 +91,10 @@ class Windows(Stage):
         n, d = table.values.shape
         self.length_ = max(1, min(16, n // 4)) if self.length == "auto" else check_count(length=self.length, high=2**20)
         names, lengths = resolve(self.features, self.length_)
-        floor = np.array([max(1e-3 * scale_of(table.values[:, j]), 1e-300) for j in range(d)])
-        plain = WindowMatrix(d, names, lengths, floor, np.zeros(0), np.ones(0))
+        share = check_number(floor=self.floor, low=0.0, open_low=True)
+        floor = np.array([max(share * _spread(table.values[:, j]), 1e-300) for j in range(d)])
+        bridge = usual_gap(table) if self.bridge == "auto" else check_count(bridge=self.bridge, low=0, high=2**20)
+        plain = WindowMatrix(d, names, lengths, floor, np.zeros(0), np.ones(0), bridge)
         raw = plain.raw(table.values, table.slots)
         if np.isnan(raw).any(axis=1).all() and self.length != "auto":
             raise BadSeries(
@@ -85,8 +102,9 @@ class Windows(Stage):
                 f"Give a longer history, a shorter length, or fill the gaps."
             )
         centre, scale = self._scaling(raw)
-        self.min_lookback_ = max(lengths) - 1
-        return WindowMatrix(d, names, lengths, floor, centre, scale)
+        part = WindowMatrix(d, names, lengths, floor, centre, scale, bridge)
+        self.min_lookback_ = part.min_lookback
+        return part
 
     def _scaling(self, raw: Floats) -> tuple[Floats, Floats]:
         width = raw.shape[1]
@@ -95,3 +113,16 @@ class Windows(Stage):
         columns = [raw[~np.isnan(raw[:, k]), k] for k in range(width)]
         centre = np.array([float(np.median(column)) if len(column) else 0.0 for column in columns])
         return centre, np.array([scale_of(column) for column in columns])
+
+
+def _spread(column: Floats) -> float:
+    """Standard deviation of the values that are there; 0 without any."""
+    there = column[~np.isnan(column)]
+    return float(np.std(there)) if len(there) else 0.0
+
+
+def usual_gap(table: Table) -> int:
+    """Missing slots in a row that a series usually has: all but one in a hundred of its gaps are no longer."""
+    slots = table.slots.absolute
+    gaps = np.diff(slots[~np.isnan(table.values).any(axis=1)]) - 1
+    return int(np.clip(np.quantile(gaps, 0.99) if len(gaps) else 0, SHORTEST, LONGEST))

@@ -16,6 +16,9 @@ import numpy as np
 if TYPE_CHECKING:
     from tsprune.types import Floats
 
+#: Values that a long window is reduced to at the most.
+PIECES = 32
+
 Statistic = Callable[["Floats"], "Floats"]
 
 
@@ -91,6 +94,44 @@ def step(windows: Floats) -> Floats:
 def normalised(windows: Floats, floor: float) -> Floats:
     """Each window minus its mean, divided by its standard deviation (or by `floor` where that is larger)."""
     return (windows - mean(windows)[:, None]) / np.maximum(std(windows), floor)[:, None]
+
+
+def coarse(windows: Floats, most: int = PIECES) -> Floats:
+    """Each window as at most `most` means of neighbouring values, the newest last, shape (n, n_pieces(length)).
+
+    A window that is no multiple of the pieces loses its oldest values.
+
+    >>> import numpy as np
+    >>> from tsprune.kernels.windows import coarse
+    >>> coarse(np.array([[9.0, 1.0, 3.0, 5.0, 7.0]]), most=3)
+    array([[2., 6.]])
+    """
+    length = windows.shape[1]
+    count, taps = n_pieces(length, most), -(-length // most)
+    first = length - count * taps
+    total = windows[:, first::taps].copy()
+    for tap in range(1, taps):
+        total += windows[:, first + tap :: taps]
+    return total / taps
+
+
+def n_pieces(length: int, most: int = PIECES) -> int:
+    """Number of means that a window of this length is reduced to."""
+    return length // -(-length // most)
+
+
+def largest_ahead(values: Floats, length: int) -> Floats:
+    """The largest of each value and the `length - 1` values after it; NaN where none of them is there.
+
+    >>> import numpy as np
+    >>> from tsprune.kernels.windows import largest_ahead
+    >>> largest_ahead(np.array([np.nan, 3.0, 1.0, 0.0]), 2)
+    array([3., 3., 1., 0.])
+    """
+    best = values.copy()
+    for ahead in range(1, min(length, len(values))):
+        np.fmax(best[:-ahead], values[ahead:], out=best[:-ahead])
+    return best
 
 
 def nan_median(rows: Floats, axis: int = 1) -> Floats:

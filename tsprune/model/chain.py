@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 
+from tsprune import show
 from tsprune.errors import BadModelFile, BadParameter, BadSeries
 from tsprune.model import file
 from tsprune.model.clock import Clock, Slots
+from tsprune.model.expected import expected
 from tsprune.model.level import Level
 from tsprune.model.part import Part, Spec
 
@@ -121,6 +123,20 @@ class Model(Part):
         """Whether the score of each row is above the threshold."""
         return self.level.exceeded(self.anomaly_score(values, time))
 
+    def expected(self, values: Any, time: Any = None) -> Floats:
+        """What each row would be if nothing happened: the season and the level that the parts have learned.
+
+        A row itself is not looked at, only the `lookback` before it: for alerts and pictures, beside the value.
+
+        Returns
+        -------
+        ndarray, shape (n, d)
+            In the unit of the training series; NaN where the parts know neither a trend nor a level.
+        """
+        rows = self._rows(values)
+        told = expected(self, rows, self._slots(time, len(rows)))
+        return np.full(rows.shape, np.nan) if told is None else told.values
+
     def features(self, values: Floats, slots: Slots) -> Floats:
         """What the detector sees: rows (n, d) through all parts."""
         for part in self.parts:
@@ -142,6 +158,9 @@ class Model(Part):
             count = f", {part.n_parts} parts" if isinstance(part, Detector) else ""
             lines.append(f"  {type(part).__name__}: {part.n_features} column(s) in, {part.nbytes:,} bytes{count}")
         return "\n".join([*lines, f"  alarm above {self.threshold:.6g}"])
+
+    def _repr_html_(self) -> str:
+        return show.model_card(self)
 
     def _scores(self, rows: Floats, slots: Slots, skip: int) -> Floats:
         features = self.features(rows, slots)[skip:]

@@ -140,9 +140,14 @@ class Density(_Points):
         """
         check_count(n_points=len(points), low=2)
         k = min(check_count(n_neighbors=n_neighbors), len(points) - 1)
-        distances, indices = nearest_others(Reference(points), k)
+        return cls.from_neighbours(points, *nearest_others(Reference(points), k))
+
+    @classmethod
+    def from_neighbours(cls, points: Matrix, distances: Matrix, indices: Ints) -> Density:
+        """Learn from these points, whose nearest others are known already, shape (n_parts, n_neighbors) both, from the nearest on."""
         k_distance = distances[:, -1]
-        return cls(points, k, k_distance, reachability_density(distances, indices, k_distance), np.ones(len(points)))
+        density = reachability_density(distances, indices, k_distance)
+        return cls(points, distances.shape[1], k_distance, density, np.ones(len(points)))
 
     def keep(self, mask: Mask, n_neighbors: int | None = None) -> Self:
         """The detector with only these points, which carry the densities they had among all of them.

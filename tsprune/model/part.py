@@ -168,4 +168,6 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "Floats": _array(np.float64, 1),
     "Ints": _array(np.int64, 1),
     "Matrix": _array(np.float64, 2),
+    "Codes": _array(np.int16, 2),
+    "Singles": _array(np.float32, 2),
 }

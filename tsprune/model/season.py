@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tsprune.kernels.season import at_phase, subtract_profile
+from tsprune.kernels.season import phase as phase
 from tsprune.model.part import Part
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ class SeasonProfile(Part):
     """
 
     n_features: int
-    columns: tuple[int, ...]  # the column of each term
+    columns: tuple[int, ...]  # the column of each term, the shorter period of a column first
     periods: Floats  # samples per cycle of each term; need not be whole
     bins: tuple[int, ...]  # values in the profile of each term
     profiles: Floats  # the profiles, one after the other
@@ -41,21 +44,39 @@ class SeasonProfile(Part):
         return len(self.columns) > 0
 
     def apply(self, values: Floats, clock: Slots) -> Floats:
-        return values - self.seasonal(clock)
+        left, slots, terms = values.copy(), self.slots(clock), self._terms()
+        for column in dict.fromkeys(self.columns):
+            own = [(period, profile) for c, period, profile in terms if c == column]
+            if len(own) == 1 and own[0][0] == len(own[0][1]):
+                subtract_profile(left[:, column], slots, own[0][1])
+            else:
+                left[:, column] -= reduce(np.add, [at_phase(slots, period, profile) for period, profile in own])
+        return left
 
     def seasonal(self, clock: Slots) -> Floats:
         """The season at each row, shape (n, d), in the unit of the series; 0 for a column without one."""
-        slots = clock.wall if self.wall else clock.absolute
+        slots = self.slots(clock)
         season = np.zeros((len(slots), self.n_features))
-        start = 0
-        for column, period, bins in zip(self.columns, self.periods, self.bins, strict=True):
-            season[:, column] += self.profiles[start : start + bins][phase(slots, period, bins)]
-            start += bins
+        for column, period, profile in self._terms():
+            season[:, column] += at_phase(slots, period, profile)
         return season
 
+    def foreseen(self, values: Floats, clock: Slots) -> Floats:
+        """What a row would be if nothing happened, shape (n, d): the season."""
+        return self.seasonal(clock)
 
-def phase(slots: Ints, period: float, bins: int) -> Ints:
-    """The bin of each slot within its cycle, 0 ... bins - 1; slot 0 begins a cycle."""
-    if period == bins:
-        return slots % bins
-    return np.minimum((slots % period) * (bins / period), bins - 1).astype(np.int64)
+    def slots(self, clock: Slots) -> Ints:
+        """The slots that the phase is counted by."""
+        return clock.wall if self.wall else clock.absolute
+
+    def shortest(self) -> dict[int, int]:
+        """The shortest whole period of each column that has one: what the last cycles can correct."""
+        whole = [(column, bins) for column, period, bins in zip(self.columns, self.periods, self.bins, strict=True) if period == bins]
+        return dict(reversed(whole))
+
+    def _terms(self) -> list[tuple[int, float, Floats]]:
+        ends = np.cumsum(self.bins, dtype=np.int64)
+        return [
+            (column, float(period), self.profiles[end - bins : end])
+            for column, period, bins, end in zip(self.columns, self.periods, self.bins, ends, strict=True)
+        ]

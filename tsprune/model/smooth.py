@@ -7,15 +7,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tsprune.kernels.smooth import hampel
-from tsprune.kernels.windows import mean, nan_median
+from tsprune.kernels.denoise import hampel, wavelet, weighted
+from tsprune.kernels.windows import nan_median
 from tsprune.model.part import Part
 
 if TYPE_CHECKING:
     from tsprune.model.clock import Slots
-    from tsprune.types import Floats
+    from tsprune.types import Floats, Matrix
 
-METHODS = ("hampel", "mean", "median")
+METHODS = ("hampel", "kalman", "mean", "median", "savgol", "wavelet")
+
+#: Those that are a weighted sum of the window.
+SUMS = ("kalman", "mean", "savgol")
+
+#: Values of windows that are held at a time.
+TOGETHER = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -25,12 +31,22 @@ class Smoother(Part):
     n_features: int
     method: str
     window: int
-    cutoff: float  # sigmas beyond which Hampel replaces a value
+    cutoff: float  # sigmas beyond which Hampel replaces a value, and beyond which a detail of the wavelet stays
     add: bool
+    taps: Matrix  # weights of the window, oldest first, (d, window); of other methods (d, 0)
+    sigma: Matrix  # spread of each level's details in the history, (d, levels); of other methods (d, 0)
 
     def check(self) -> None:
         if self.method not in METHODS or not 1 <= self.window <= 2**24 or self.n_features < 1 or self.cutoff < 0.0:
             raise ValueError(f"a smoother of method {self.method!r} over {self.window} rows")
+        levels = levels_of(self.window) if self.method == "wavelet" else 0
+        sums = self.window if self.method in SUMS else 0
+        if self.taps.shape != (self.n_features, sums) or self.sigma.shape != (self.n_features, levels):
+            raise ValueError("the columns of the smoother do not agree")
+        if sums and (np.abs(self.taps).max() > 1e3 or np.abs(self.taps.sum(axis=1)).min() < 1e-3):
+            raise ValueError("the weights of the smoother are out of range")
+        if levels and self.sigma.min() < 0.0:
+            raise ValueError("a spread of the smoother is negative")
 
     @property
     def n_out(self) -> int:
@@ -41,16 +57,23 @@ class Smoother(Part):
         return self.window - 1
 
     def apply(self, values: Floats, clock: Slots) -> Floats:
-        smooth = np.column_stack([self._smoothed(values[:, j], clock) for j in range(self.n_features)])
+        smooth = np.column_stack([self._smoothed(values[:, j], clock, j) for j in range(self.n_features)])
         smooth[np.isnan(values)] = np.nan
         return np.column_stack([values, smooth]) if self.add else smooth
 
-    def _smoothed(self, column: Floats, clock: Slots) -> Floats:
+    def _smoothed(self, column: Floats, clock: Slots, j: int) -> Floats:
+        if self.method == "wavelet":
+            return wavelet(column, clock.absolute, self.sigma[j], self.cutoff)
         windows = clock.windows(column, self.window)
-        if self.method == "hampel":
-            return hampel(windows, self.cutoff)
-        if self.method == "median":
-            return nan_median(windows)
-        there = ~np.isnan(windows)
-        count = np.maximum(there.sum(axis=1), 1)
-        return mean(np.where(there, windows, 0.0)) * (self.window / count)
+        step = max(1, TOGETHER // self.window)
+        return np.concatenate([self._of(windows[start : start + step], j) for start in range(0, len(windows), step)])
+
+    def _of(self, windows: Floats, j: int) -> Floats:
+        if self.method in SUMS:
+            return weighted(windows, self.taps[j])
+        return hampel(windows, self.cutoff) if self.method == "hampel" else nan_median(windows)
+
+
+def levels_of(window: int) -> int:
+    """Levels of the wavelet that look back no farther than a window."""
+    return window.bit_length() - 1

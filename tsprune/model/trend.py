@@ -1,4 +1,4 @@
-"""The slow trend as medians of past blocks, and the two channels that remain: level and innovation."""
+"""The slow trend as medians of past blocks, and the channels that remain: level, innovation, difference."""
 
 from __future__ import annotations
 
@@ -7,35 +7,40 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tsprune.kernels.smooth import block_trend, innovation
+from tsprune.kernels.trend import above_trend, block_trend, difference, innovation
 from tsprune.model.part import Part
 
 if TYPE_CHECKING:
     from tsprune.model.clock import Slots
-    from tsprune.types import Floats, Matrix
+    from tsprune.types import Floats, Ints, Matrix
+
+CHANNELS = ("level", "innovation", "difference")
+
+#: Blocks whose rows tell whether the level has moved.
+RECENT = 4
 
 
 @dataclass(frozen=True)
 class BlockTrend(Part):
-    """Each column becomes its channels: what stands above the trend, and what an autoregression does not foresee.
+    """Each column becomes its channels: what stands above the trend, and what the recent past does not foresee.
 
     They see different anomalies: a fault of hours is in the level and soon foreseen by the autoregression, a
     small jump in a wandering level is in the innovation only.
     """
 
     block: int  # slots of a block
-    blocks: int  # how many are looked back
+    blocks: int  # how many are looked back; 0: the trend is `start`, for ever
     start: Floats  # the trend before there are enough blocks, per column
-    channels: tuple[str, ...]  # of "level", "innovation", in the order of the output
+    channels: tuple[str, ...]  # of CHANNELS, in the order of the output
     weights: Matrix  # of the autoregression, (d, order)
     clip: Floats  # bound on the past values the autoregression sees, per column
     scale: Matrix  # divisor of each channel, (d, channels)
 
     def check(self) -> None:
         d = len(self.start)
-        if self.block < 1 or self.blocks < 1 or self.block * self.blocks > 2**31:
+        if self.block < 1 or self.blocks < 0 or self.block * self.blocks > 2**31:
             raise ValueError("the blocks of the trend are out of range")
-        if not self.channels or not set(self.channels) <= {"level", "innovation"}:
+        if not self.channels or not set(self.channels) <= set(CHANNELS):
             raise ValueError(f"the channels are {self.channels}")
         if len(self.weights) != d or len(self.clip) != d or self.scale.shape != (d, len(self.channels)):
             raise ValueError("the columns of the trend do not agree")
@@ -52,7 +57,8 @@ class BlockTrend(Part):
 
     @property
     def lookback(self) -> int:
-        return (self.blocks + 1) * self.block + (self.weights.shape[1] if "innovation" in self.channels else 0)
+        steps = {"level": 0, "difference": 1, "innovation": self.weights.shape[1]}
+        return (self.blocks + 1) * self.block * (self.blocks > 0) + max(steps[channel] for channel in self.channels)
 
     @property
     def uses_clock(self) -> bool:
@@ -60,16 +66,38 @@ class BlockTrend(Part):
 
     def trend(self, values: Floats, clock: Slots) -> Floats:
         """The trend at each row, shape (n, d), in the unit of the series."""
-        columns = [block_trend(values[:, j], clock.absolute, self.block, self.blocks, self.start[j]) for j in range(len(self.start))]
-        return np.column_stack(columns)
+        if self.blocks == 0:
+            return np.broadcast_to(self.start, values.shape)
+        slots = clock.absolute
+        return np.column_stack([block_trend(values[:, j], slots, self.block, self.blocks, start) for j, start in enumerate(self.start)])
 
     def apply(self, values: Floats, clock: Slots) -> Floats:
-        level = values - self.trend(values, clock)
-        out = []
-        for j in range(len(self.start)):
+        out = np.empty((len(values), self.n_out))
+        slots, width = clock.absolute, len(self.channels)
+        for j in range(self.n_features):
+            level = self._level(values[:, j], slots, j)
             for k, channel in enumerate(self.channels):
-                column = level[:, j]
+                into, scale = out[:, j * width + k], self.scale[j, k]
                 if channel == "innovation":
-                    column = innovation(column, clock.absolute, self.weights[j], self.clip[j])
-                out.append(column / self.scale[j, k])
-        return np.column_stack(out)
+                    innovation(level, slots, self.weights[j], self.clip[j], scale, into)
+                else:
+                    np.divide(level if channel == "level" else difference(level, slots), scale, out=into)
+        return out
+
+    def foreseen(self, values: Floats, clock: Slots) -> Floats:
+        """What a row would be if nothing happened, before any scaling, shape (n, d): the trend."""
+        return self.trend(values, clock)
+
+    def moved(self, values: Floats, clock: Slots) -> Floats:
+        """Share of the latest rows whose level is far out, shape (d,): near 1, the level of the history is gone.
+
+        Looks at the last four blocks; far is where the autoregression is clipped, at three spreads of the training level.
+        """
+        level = values - self.trend(values, clock)
+        recent = level[clock.absolute > clock.absolute[-1] - RECENT * self.block]
+        there = np.maximum((~np.isnan(recent)).sum(axis=0), 1)
+        return np.asarray((np.abs(recent) > self.clip).sum(axis=0) / there)
+
+    def _level(self, values: Floats, slots: Ints, column: int) -> Floats:
+        start = self.start[column]
+        return above_trend(values, slots, self.block, self.blocks, start) if self.blocks else values - start

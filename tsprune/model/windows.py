@@ -7,30 +7,32 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tsprune.kernels.windows import STATISTICS, normalised
+from tsprune.kernels.windows import STATISTICS, coarse, n_pieces, normalised
 from tsprune.model.part import Part
 
 if TYPE_CHECKING:
     from tsprune.model.clock import Slots
-    from tsprune.types import Floats
+    from tsprune.types import Floats, Mask
 
-#: Features that are a value per slot of the window, not one number.
-WIDE = ("raw", "shape")
+#: Features that are several values, not one number: one per slot of the window, or ("coarse") per piece of it.
+WIDE = ("coarse", "raw", "shape")
 
 
 @dataclass(frozen=True)
 class WindowMatrix(Part):
     """For each column the same features, each over its own length; then centred and scaled.
 
-    A window with a missing value gives NaN: half a window is another feature.
+    A window with a gap longer than `bridge` gives NaN.  A shorter gap counts as the value before it (at the beginning of a window,
+    the one after).
     """
 
     n_features: int
-    features: tuple[str, ...]  # names of STATISTICS, or "raw" (the values), or "shape" (the z-normed values)
+    features: tuple[str, ...]  # names of STATISTICS, or "raw" (the values), "shape" (the z-normed values), or "coarse" (means of pieces)
     lengths: tuple[int, ...]  # rows of each feature's window
     floor: Floats  # smallest standard deviation a "shape" is divided by, per column
     centre: Floats  # subtracted from each output column
     scale: Floats  # then divides it
+    bridge: int = 0  # longest run of missing values that does not silence a window
 
     def check(self) -> None:
         if len(self.features) != len(self.lengths) or not self.features or self.n_features < 1:
@@ -41,8 +43,8 @@ class WindowMatrix(Part):
             raise ValueError("a window length is out of range")
         if not len(self.centre) == len(self.scale) == self.n_out or len(self.floor) != self.n_features:
             raise ValueError("the columns of the windows do not agree")
-        if self.scale.min() <= 0.0 or self.floor.min() <= 0.0:
-            raise ValueError("a scale of the windows is not positive")
+        if self.scale.min() <= 0.0 or self.floor.min() <= 0.0 or not 0 <= self.bridge <= 2**20:
+            raise ValueError("a scale of the windows is not positive, or a gap is out of range")
 
     @property
     def n_out(self) -> int:
@@ -54,7 +56,12 @@ class WindowMatrix(Part):
 
     @property
     def min_lookback(self) -> int:
-        return max(self.lengths) - 1
+        return max(0, max(self.lengths) - 1 - self.bridge)
+
+    @property
+    def covers(self) -> int:
+        """Rows that a row's features stand for alike: the longest window whose values are features; statistics speak of its end."""
+        return max((length for name, length in zip(self.features, self.lengths, strict=True) if name in WIDE), default=1)
 
     def apply(self, values: Floats, clock: Slots) -> Floats:
         raw = self.raw(values, clock)
@@ -67,8 +74,9 @@ class WindowMatrix(Part):
         out = np.empty((len(values), self.n_out))
         at = 0
         for j in range(self.n_features):
-            windows = {length: clock.windows(values[:, j], length) for length in set(self.lengths)}
-            missing = {length: np.isnan(w).any(axis=1) for length, w in windows.items()}
+            windows, missing = {}, {}
+            for length in set(self.lengths):
+                windows[length], missing[length] = bridged(clock.windows(values[:, j], length), self.bridge)
             for name, length in zip(self.features, self.lengths, strict=True):
                 width = _width(name, length)
                 block = out[:, at : at + width]
@@ -80,6 +88,8 @@ class WindowMatrix(Part):
     def _feature(self, name: str, windows: Floats, column: int) -> Floats:
         if name == "raw":
             return windows
+        if name == "coarse":
+            return coarse(windows)
         return normalised(windows, self.floor[column]) if name == "shape" else STATISTICS[name](windows)[:, None]
 
     def labels(self, columns: tuple[str, ...]) -> tuple[str, ...]:
@@ -88,11 +98,39 @@ class WindowMatrix(Part):
         for column in columns:
             for name, length in zip(self.features, self.lengths, strict=True):
                 if name in WIDE:
-                    names += [f"{column}__{name}_{length}[{back}]" for back in range(1 - length, 1)]
+                    names += [f"{column}__{name}_{length}[{back}]" for back in range(1 - _width(name, length), 1)]
                 else:
                     names.append(f"{column}__{name}" if name == "value" else f"{column}__{name}_{length}")
         return tuple(names)
 
 
 def _width(name: str, length: int) -> int:
+    if name == "coarse":
+        return n_pieces(length)
     return length if name in WIDE else 1
+
+
+def bridged(windows: Floats, most: int) -> tuple[Floats, Mask]:
+    """Windows with gaps of at most so many values filled by the value before, and which of them miss more, or their last value.
+
+    >>> import numpy as np
+    >>> from tsprune.model.windows import bridged
+    >>> filled, missing = bridged(np.array([[np.nan, 1.0, np.nan, 3.0], [1.0, np.nan, np.nan, 2.0]]), most=1)
+    >>> filled[0], missing
+    (array([1., 1., 1., 3.]), array([False,  True]))
+    """
+    gaps = np.isnan(windows)
+    missing: Mask = np.asarray(gaps.any(axis=1))
+    if most == 0 or not missing.any():
+        return windows, missing
+    some = np.flatnonzero(missing & ~gaps[:, -1])
+    there = ~gaps[some]
+    at = np.arange(windows.shape[1])
+    last = np.maximum.accumulate(np.where(there, at, -1), axis=1)
+    first = there.argmax(axis=1)
+    short = (first <= most) & (np.where(last >= 0, at - last, 0) <= most).all(axis=1)
+    filled = windows.copy()
+    source = np.where(last >= 0, last, first[:, None])[short]
+    filled[some[short]] = np.take_along_axis(windows[some[short]], source, axis=1)
+    missing[some[short]] = False
+    return filled, missing

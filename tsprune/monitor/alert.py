@@ -25,14 +25,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Peak:
-    """The row of an alert with the highest score."""
+    """The row of an alert that is told: the one farthest from what was expected; where that is not known, of the highest score."""
 
     time: int
-    score: float
+    score: float  # the highest of the alert
     threshold: float
     column: str | None = None
     value: float | None = None
     expected: float | None = None
+    far: float = -1.0  # distance of value and expected, in everyday deviations; -1 where not known
+
+    def joined(self, later: Peak) -> Peak:
+        """The peak of both."""
+        told = later if (later.far, later.score) > (self.far, self.score) else self
+        return replace(told, score=max(self.score, later.score))
 
 
 @dataclass(frozen=True)
@@ -130,8 +136,7 @@ def walk(episode: Episode | None, times: Ints, scored: Scored, peaks: Peaks, rul
 
 
 def _longer(episode: Episode, time: int, peak: Peak) -> Episode:
-    higher = peak if peak.score > episode.peak.score else episode.peak
-    return replace(episode, last=time, n_rows=episode.n_rows + 1, peak=higher)
+    return replace(episode, last=time, n_rows=episode.n_rows + 1, peak=episode.peak.joined(peak))
 
 
 @dataclass(frozen=True)
@@ -146,7 +151,8 @@ class Peaks:
         """One row as the peak of an alert."""
         scored, column = self.scored, int(self.scored.column[row])
         name = self.columns[column] if column >= 0 else None
-        return Peak(time, float(scored.score[row]), self.threshold, name, _known(scored.value[row]), _known(scored.expected[row]))
+        told = (_known(scored.value[row]), _known(scored.expected[row]), float(scored.far[row]))
+        return Peak(time, float(scored.score[row]), self.threshold, name, *told)
 
 
 def _known(value: Any) -> float | None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import argparse
 import faulthandler
 import sys
+import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tsprune.errors import TsPruneError
-from tsprune.monitor.errors import FOUND, OK, RETRY, BadJob, Stopped, exit_code
+from tsprune.monitor.errors import FOUND, OK, BadJob, Stopped, exit_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -81,7 +83,10 @@ def _guarded(do: Callable[[Any], int], args: Any) -> int:
         return do(args)
     except (TsPruneError, OSError, Stopped) as error:
         sys.stderr.write(f"tsprune: {' '.join(mask(str(error)).split())}\n")
-        return RETRY if isinstance(error, Stopped) else exit_code(error)
+        return exit_code(error)
+    except Exception as error:  # an error of ours: Python's own exit code for it would mean "alarm rows"
+        sys.stderr.write(mask(traceback.format_exc()))
+        return exit_code(error)
 
 
 def _init(args: Any) -> int:
@@ -108,7 +113,8 @@ def _run(args: Any) -> int:
     from tsprune.monitor.moments import parse_time
     from tsprune.monitor.signals import stoppable
 
-    faulthandler.enable()
+    with suppress(OSError, ValueError, AttributeError):  # under some schedulers stderr is no file
+        faulthandler.enable()
     as_of = None if args.as_of is None else parse_time(args.as_of)
     with stoppable():
         result = Job.load(args.job).run(as_of, dry_run=args.dry_run, wait=args.wait, log=sys.stderr)

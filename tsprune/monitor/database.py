@@ -6,6 +6,7 @@ SQLite comes with Python; every other database goes through SQLAlchemy.  Stateme
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import sqlite3
 from contextlib import closing, contextmanager, suppress
@@ -142,10 +143,22 @@ class Sqlite:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
             return connection
-        # Without a log beside it the file is complete, and can be read without making one.
-        still = "" if Path(f"{self.path}-wal").exists() else "&immutable=1"
-        address = f"{self.path.absolute().as_uri()}?mode=ro{still}"
-        return sqlite3.connect(address, uri=True, timeout=PATIENCE, isolation_level=None)
+        address = f"{self.path.absolute().as_uri()}?mode={self._reading()}"
+        connection = sqlite3.connect(address, uri=True, timeout=PATIENCE, isolation_level=None)
+        connection.execute("PRAGMA query_only=ON")
+        return connection
+
+    def _reading(self) -> str:
+        """How to read and leave nothing behind.
+
+        A reader needs the log of a file that keeps one: to find it, to make it and take it away again, or, where the folder
+        cannot be written, to know that there is none and nobody to write one.
+        """
+        with self.path.open("rb") as file:
+            logs = file.read(20)[18:19] == b"\2"
+        if not logs or Path(f"{self.path}-wal").exists():
+            return "ro"
+        return "rw" if os.access(self.path.parent, os.W_OK) and os.access(self.path, os.W_OK) else "ro&immutable=1"
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         with _told(self.path):
@@ -179,7 +192,8 @@ class Sqlite:
         self.connection.close()
 
     def quoted(self, identifier: str) -> str:
-        return ".".join(f'"{part}"' for part in check_identifier(identifier, parts=2))
+        # Not in double quotes: where no column has the name, SQLite would take it for a text.
+        return ".".join(f"[{part}]" for part in check_identifier(identifier, parts=2))
 
 
 @contextmanager

@@ -27,6 +27,10 @@ class Temporary(TsPruneError, RuntimeError):
     """Nothing is wrong with the job: a disk is full, a server is down, a signal came.  The next run goes on from here."""
 
 
+class Refused(Temporary):
+    """A server understood the request and will not take it (4xx): trying again changes nothing."""
+
+
 class Stopped(BaseException):
     """SIGTERM came; not an Exception, so that nothing on the way up takes it for a failure of its own."""
 

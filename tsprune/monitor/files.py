@@ -7,6 +7,7 @@ import glob
 import gzip
 import io
 import time
+import zlib
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,7 +53,7 @@ class Files:
             raise BadSeries(f"there is no file {self.section.path!r} in {self.folder}.")
         try:
             tables = [self._csv(Path(path)) if self.section.kind == "csv" else self._parquet(Path(path)) for path in paths]
-        except OSError as error:
+        except (OSError, EOFError, zlib.error) as error:
             raise Temporary(f"{self.section.path}: {error}") from error
         series = [name for table in tables for name in table.series or ()] if self.section.series else None
         times = [stamp for table in tables for stamp in table.times]

@@ -12,10 +12,10 @@ from tsprune.monitor.config import JobConfig, config_of, load_config
 from tsprune.monitor.database import locked
 from tsprune.monitor.errors import BadJob
 from tsprune.monitor.moments import iso, now, spoken
-from tsprune.monitor.run import Run, RunResult, blank_model, new_log
+from tsprune.monitor.run import Run, RunResult, new_log
 from tsprune.monitor.secrets import expand
 from tsprune.monitor.sinks import open_sink
-from tsprune.monitor.source import open_source
+from tsprune.monitor.source import blank_model, open_source
 from tsprune.monitor.status import Status, read_status
 from tsprune.monitor.store import Store
 
@@ -136,6 +136,10 @@ class Job:
             active = models.current(store, self.config, now())
         model = blank_model(self.config) if active is None else active.model
         told = ["model: still to be learned" if active is None else f"model: {active.hash}, columns {', '.join(model.columns)}"]
+        if active is None or self.config.refit.policy != "never":
+            from tsprune.monitor.learn import pipeline_of
+
+            told.append(f"learning: {', '.join(name for name, _ in pipeline_of(self.config.model).named_steps())}")
         with closing(open_source(self.config, model)) as source:
             rows = source.read(now() - self.config.schedule.start, now())
         told.append(

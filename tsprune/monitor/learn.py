@@ -72,8 +72,8 @@ def _step(step: Any, choice: ModelChoice) -> Any:
     arguments = {key: tuple(value) if isinstance(value, list) else value for key, value in arguments.items()}
     if kind is not Pruned:
         return kind(**arguments)
-    keep: Any = "auto" if choice.keep is None else choice.keep
-    guard = Guard() if choice.keep is None else None
+    keep = arguments.pop("keep", "auto" if choice.keep is None else choice.keep)
+    guard = Guard() if keep == "auto" else None  # a share that was asked for is what was asked for
     return Pruned(**{"keep": keep, "guard": guard, "random_state": choice.seed, "detector": word, **arguments})
 
 

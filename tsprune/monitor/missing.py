@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 _NO_PEAK = Peak(0, 0.0, 0.0)
 
 
-def missing_alerts(cursors: Mapping[str, Cursor], opened: Sequence[Alert], config: JobConfig, as_of: int) -> tuple[list[Alert], bool]:
+def missing_alerts(
+    cursors: Mapping[str, Cursor], opened: Sequence[Alert], config: JobConfig, as_of: int, begun: int
+) -> tuple[list[Alert], bool]:
     """Alerts that begin or end now, and whether any series has a fresh row.
 
     Parameters
@@ -26,17 +28,19 @@ def missing_alerts(cursors: Mapping[str, Cursor], opened: Sequence[Alert], confi
         Of kind "missing", not over yet.
     config : JobConfig
     as_of : int
+    begun : int
+        The job's first run: a job that has never seen a row waits since then, for a series without a name.
     """
     patience, forget = config.schedule.patience, config.schedule.forget_after
     silent = {name: cursor.newest for name, cursor in cursors.items() if patience < as_of - cursor.newest <= forget}
     fresh = any(as_of - cursor.newest <= patience for cursor in cursors.values())
-    if not cursors:
-        silent = {"": next((alert.first for alert in opened if alert.series == ""), as_of)}
+    if not cursors and as_of - begun > patience:
+        silent = {"": next((alert.first for alert in opened if alert.series == ""), begun)}
     old = {alert.series: alert for alert in opened}
     over = [replace(alert, state="over", over=_end(alert, cursors, as_of)) for alert in opened if silent.get(alert.series) != alert.first]
     kept = {alert.series for alert in opened} - {alert.series for alert in over}
-    begun = [_begun(config.name, name, newest, patience) for name, newest in sorted(silent.items()) if name not in kept]
-    return [*over, *(alert for alert in begun if alert.series not in old or old[alert.series].key != alert.key)], fresh
+    new = [_begun(config.name, name, newest, patience) for name, newest in sorted(silent.items()) if name not in kept]
+    return [*over, *(alert for alert in new if alert.series not in old or old[alert.series].key != alert.key)], fresh
 
 
 def _begun(job: str, series: str, newest: int, patience: int) -> Alert:

@@ -6,11 +6,10 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tsprune.monitor.errors import BadJob, Temporary
+from tsprune.monitor.errors import BadJob, Refused, Temporary
 from tsprune.monitor.secrets import mask
 from tsprune.monitor.sinks import open_sink
 from tsprune.monitor.tell import described
-from tsprune.monitor.web import Refused
 
 if TYPE_CHECKING:
     from tsprune.monitor.config import JobConfig
@@ -53,7 +52,7 @@ def deliver(store: Store, config: JobConfig, as_of: int, log: Log) -> Delivery:
 def _some(store: Store, name: str, sink: Sink, as_of: int) -> int:
     """Deliver some of the waiting messages; how many."""
     rows = store.database.query(
-        "SELECT id, body, tries FROM outbox WHERE job = ? AND sink = ? AND sent IS NULL AND refused IS NULL ORDER BY id LIMIT ?",
+        "SELECT id, body, tries FROM outbox WHERE job = ? AND sink = ? AND sent IS NULL ORDER BY id LIMIT ?",
         (store.job, name, _AT_ONCE),
     )
     for number, body, tries in rows:
@@ -61,8 +60,8 @@ def _some(store: Store, name: str, sink: Sink, as_of: int) -> int:
             sink.send(json.loads(body))
         except Refused as error:
             final = tries + 1 >= _TRIES
-            told = mask(str(error)) if final else None
-            store.database.write("UPDATE outbox SET tries = tries + 1, refused = ? WHERE id = ?", [(told, number)])
+            settled = (as_of, mask(str(error))) if final else (None, None)
+            store.database.write("UPDATE outbox SET tries = tries + 1, sent = ?, refused = ? WHERE id = ?", [(*settled, number)])
             if not final:
                 raise
         except Temporary:
@@ -75,6 +74,6 @@ def _some(store: Store, name: str, sink: Sink, as_of: int) -> int:
 
 def waiting(store: Store) -> tuple[int, int]:
     """Messages that are still to be delivered, and those that a receiver would not take."""
-    asked = "SELECT COUNT(*) FROM outbox WHERE job = ? AND sent IS NULL AND refused IS"
-    pending, refused = (store.database.query(f"{asked} {what}", (store.job,))[0][0] for what in ("NULL", "NOT NULL"))
+    asked = "SELECT COUNT(*) FROM outbox WHERE job = ? AND"
+    pending, refused = (store.database.query(f"{asked} {what}", (store.job,))[0][0] for what in ("sent IS NULL", "refused IS NOT NULL"))
     return int(pending), int(refused)

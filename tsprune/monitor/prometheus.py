@@ -8,12 +8,12 @@ from urllib.parse import urlencode
 
 import numpy as np
 
-from tsprune.monitor.errors import BadJob, Temporary
+from tsprune.monitor.errors import BadJob, Refused, Temporary
 from tsprune.monitor.moments import SECOND
 from tsprune.monitor.rows import Rows, clean
 from tsprune.monitor.secrets import token
 from tsprune.monitor.source import between
-from tsprune.monitor.web import Refused, Server
+from tsprune.monitor.web import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

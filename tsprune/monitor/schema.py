@@ -39,6 +39,7 @@ TABLES = (
         first BIGINT NOT NULL, fired BIGINT NOT NULL, last BIGINT NOT NULL, over BIGINT, n_rows BIGINT NOT NULL,
         peak TEXT NOT NULL, told BIGINT NOT NULL, told_state TEXT NOT NULL, told_at BIGINT, acknowledged TEXT)""",
     "CREATE INDEX IF NOT EXISTS alerts_by_time ON alerts (job, last)",
+    # sent: when it was delivered, or set aside since its receiver would not take it; NULL while it waits.
     """CREATE TABLE IF NOT EXISTS outbox (
         id {id}, job TEXT NOT NULL, sink TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL,
         tries BIGINT NOT NULL, sent BIGINT, refused TEXT)""",

@@ -16,11 +16,11 @@ import numpy as np
 from tsprune.model.chain import Model
 from tsprune.model.clock import Slots
 from tsprune.model.columns import Columns
+from tsprune.model.expected import Expected, expected
 from tsprune.model.season import SeasonProfile
 from tsprune.model.smooth import Smoother
 from tsprune.model.trend import BlockTrend
 from tsprune.model.windows import WindowMatrix
-from tsprune.monitor.expected import Expected, expected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,6 +48,7 @@ class Scored:
     column: Ints  # the column farthest from what was expected; -1 where that is not known or not asked
     value: Floats  # its value ...
     expected: Floats  # ... and the expected one
+    far: Floats  # how far apart these are, in everyday deviations; -1 where not known
     inputs: Floats  # mean of what the detector sees, in scales of the training rows
     spread: Floats  # mean of its absolute values
 
@@ -73,7 +74,7 @@ def score_rows(model: Any, threshold: float, rules: AlertRules, rows: Rows, want
     pieces = [_piece(model, threshold, rules, rows, *piece) for piece in _pieces(model, rows, wanted)]
     if not pieces:
         nothing = np.empty(0)
-        return Scored(nothing, nothing.astype(bool), nothing.astype(np.int64), nothing, nothing, nothing, nothing)
+        return Scored(nothing, nothing.astype(bool), nothing.astype(np.int64), *[nothing] * 5)
     return Scored(*(np.concatenate([getattr(piece, name) for piece in pieces]) for name in Scored.__dataclass_fields__))
 
 
@@ -131,16 +132,19 @@ def _piece(model: Any, threshold: float, rules: AlertRules, rows: Rows, read: sl
         inputs = spread = np.zeros(len(scores))
     alarm: Mask = np.nan_to_num(scores, nan=-np.inf, posinf=np.inf) > threshold
     told = expected(model, values, slots) if alarm.any() else None
-    alarm, column, value, usual = _deviating(alarm, rules, values[wanted], told, wanted)
-    return Scored(scores, alarm, column, value, usual, inputs, spread)
+    alarm, column, value, usual, far = _deviating(alarm, rules, values[wanted], told, wanted)
+    return Scored(scores, alarm, column, value, usual, far, inputs, spread)
 
 
-def _deviating(alarm: Mask, rules: AlertRules, values: Floats, told: Expected | None, wanted: Mask) -> tuple[Mask, Ints, Floats, Floats]:
-    """The alarms that the rules on deviations let through, and the column that deviates most."""
+def _deviating(
+    alarm: Mask, rules: AlertRules, values: Floats, told: Expected | None, wanted: Mask
+) -> tuple[Mask, Ints, Floats, Floats, Floats]:
+    """The alarms that the rules on deviations let through; the column that deviates most, its value, the expected one, how far."""
     n = len(alarm)
     if told is None:
         single = values.shape[1] == 1
-        return alarm, np.where(single, 0, -1) * np.ones(n, np.int64), values[:, 0] if single else np.full(n, np.nan), np.full(n, np.nan)
+        column = np.full(n, 0 if single else -1)
+        return alarm, column, values[:, 0] if single else np.full(n, np.nan), np.full(n, np.nan), np.full(n, -1.0)
     usual = told.values[wanted]
     away = values - usual
     size = np.abs(away)
@@ -152,4 +156,4 @@ def _deviating(alarm: Mask, rules: AlertRules, values: Floats, told: Expected | 
     row = np.arange(n)
     if rules.needs_expected:
         alarm = alarm & fits.any(axis=1)
-    return alarm, column, values[row, column], usual[row, column]
+    return alarm, column, values[row, column], usual[row, column], far[row, column]

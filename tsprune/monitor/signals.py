@@ -45,6 +45,8 @@ def stoppable() -> Iterator[None]:
 
 
 def _stop(number: int, _: Any) -> None:
+    for again in (signal.SIGTERM, signal.SIGINT):  # a second one must not disturb the end
+        signal.signal(again, signal.SIG_IGN)
     raise Stopped(f"stopped by {signal.Signals(number).name}")
 
 

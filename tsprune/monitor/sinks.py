@@ -13,13 +13,13 @@ from tsprune.monitor import sections as s
 from tsprune.monitor.errors import BadJob, Temporary
 from tsprune.monitor.moments import iso, now, parse_time
 from tsprune.monitor.secrets import token
-from tsprune.monitor.web import Server
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from tsprune.monitor.config import JobConfig
+    from tsprune.monitor.web import Server
 
 #: Columns of a CSV file of alerts.
 _CSV = (
@@ -61,6 +61,8 @@ def open_sink(section: s.Sink, config: JobConfig) -> Sink:
         return Stdout()
     if isinstance(section, s.FileSink):
         return Lines(config.path(section.path), section.format)
+    from tsprune.monitor.web import Server
+
     server = Server(section.url, token(section.token_env, section.token_file, config.folder), section.allow_http, section.timeout)
     server.check()
     if isinstance(section, s.WebhookSink):
@@ -135,14 +137,20 @@ class Webhook(Forgetless):
 
 
 class Alertmanager:
-    """Alertmanager's API: it forgets an alert that is not told again, and misses one that is over too soon."""
+    """Alertmanager's API: it forgets an alert that is not told again, and misses one that is over too soon.
+
+    It takes the later end of two unless the newer one is past: so an alert is told with an end after `hold`, one that is still
+    open is given longer by `refresh`, and one that is over ends at once, unless it was told just now.
+    """
 
     def __init__(self, server: Server, labels: Mapping[str, str], hold: int, patience: int):
         self.server, self.labels, self.hold, self.patience = server, labels, hold, max(patience, hold)
+        self._told: set[str] = set()
 
     def send(self, message: Mapping[str, Any]) -> None:
-        ended = message["event"] == "resolved"
-        self._post([self._alert(message["job"], alert, self.hold if ended else self.patience) for alert in message["alerts"]])
+        if message["event"] != "resolved":
+            self._told |= {alert["key"] for alert in message["alerts"]}
+        self._post([self._alert(message["job"], alert, self.hold * (alert["key"] in self._told)) for alert in message["alerts"]])
 
     def refresh(self, alerts: Sequence[Mapping[str, Any]]) -> None:
         if alerts:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from tsprune.model.clock import Clock
 from tsprune.monitor import sections as s
 from tsprune.monitor.errors import BadJob
 from tsprune.monitor.rows import Rows, coded
@@ -58,6 +60,28 @@ def open_source(config: JobConfig, model: Any) -> Source:
     from tsprune.monitor.files import Files
 
     return Files(section, config.folder, names, model.clock, config.name)
+
+
+@dataclass(frozen=True)
+class Blank:
+    """The columns and the clock of a source, in place of a model that is still to be learned."""
+
+    columns: tuple[str, ...]
+    clock: Clock
+
+
+def blank_model(config: JobConfig) -> Blank:
+    """What the job file tells of columns and clock.
+
+    Raises
+    ------
+    BadJob
+        If it names no columns.
+    """
+    columns = getattr(config.source, "queries", None) or getattr(config.source, "values", None)
+    if not columns:
+        raise BadJob("source.values is missing: a job without a model file names the columns to learn from.")
+    return Blank(tuple(columns), Clock("time", config.schedule.every, 0, np.empty(0, np.int64), np.zeros(1, np.int64)))
 
 
 def rows_of(raw: RawTable, stamps: Stamps, clock: Any, name: str, *, in_order: bool = True) -> Rows:

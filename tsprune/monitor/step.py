@@ -9,7 +9,6 @@ import numpy as np
 
 from tsprune.monitor.alert import Alert, Episode, Peaks, reconciled, touched, walk
 from tsprune.monitor.moments import DAY
-from tsprune.monitor.plan import settled_at
 from tsprune.monitor.score import Scored, score_rows
 from tsprune.monitor.store import Cursor, ScoredRows, Step
 
@@ -66,7 +65,7 @@ class Stepper:
         final = np.array([moved[name].settled if name in moved else begin for name in rows.names])
         days = _days(fresh.time, fresh.time <= final[fresh.code], scored)
         kept = ScoredRows(fresh.names, fresh.code, fresh.time, scored.score, scored.alarm, self.active.id)
-        return Step(kept, moved, told, messages, days, int(wanted.sum()))
+        return Step(kept, moved, told, messages, days)
 
     def _zone(self, code: Ints, settled: Ints, scored: Scored, before: Sequence[Cursor]) -> dict[str, list[Alert]]:
         """The alerts that these rows may touch, by series."""
@@ -82,6 +81,16 @@ class Stepper:
         walked = walk(Episode.of_text(old.episode), times, scored, peaks, self.config.alert, settled=until, patience=patience)
         episode = "" if walked.settled is None else walked.settled.to_text()
         return episode, reconciled(name, walked, known, job=self.config.name, since=old.settled)
+
+
+def settled_at(newest: int, front: int, late: int, before: int) -> int:
+    """Up to where the rows of a series are final: they may come `late` after the foremost row of all series.
+
+    >>> from tsprune.monitor.step import settled_at
+    >>> settled_at(newest=95, front=100, late=10, before=80), settled_at(newest=70, front=100, late=10, before=60)
+    (90, 70)
+    """
+    return max(before, min(newest, front - late))
 
 
 def _part(scored: Scored, rows: slice) -> Scored:

@@ -52,10 +52,24 @@ class Step:
     alerts: Sequence[Alert] = ()
     messages: Sequence[Message] = ()
     days: Mapping[int, Sequence[int]] = field(default_factory=dict)  # day -> n_rows, n_scored, n_alarms, scores, inputs, spread
-    n_read: int = 0
 
 
 _ALERT = "key, job, series, kind, state, first, fired, last, over, n_rows, peak, told, told_state, told_at, acknowledged"
+
+
+#: What goes when it is old enough.
+_FORGET = (
+    "DELETE FROM alerts WHERE job = ? AND state <> 'open' AND last < ?",
+    "DELETE FROM outbox WHERE job = ? AND sent < ?",
+    "DELETE FROM silences WHERE job = ? AND until < ?",
+    "DELETE FROM runs WHERE job = ? AND as_of < ?",
+)
+
+#: A model is needed while it is at work, while it is the one to go back to, and while it has scores.
+_FORGET_MODELS = """DELETE FROM models WHERE job = ? AND since < ?
+    AND id NOT IN (SELECT model FROM jobs WHERE model IS NOT NULL)
+    AND id NOT IN (SELECT models.previous FROM models JOIN jobs ON jobs.model = models.id WHERE models.previous IS NOT NULL)
+    AND id NOT IN (SELECT model FROM days)"""
 
 
 class Store:
@@ -145,7 +159,8 @@ class Store:
             self.cursors()
 
     def _save_scores(self, rows: ScoredRows) -> None:
-        number = np.array([self._ids[name] for name in rows.names], dtype=np.int64)[rows.code].tolist()
+        numbers = [self._ids.get(name, -1) for name in rows.names]  # some names have no row here
+        number = np.array(numbers, dtype=np.int64)[rows.code].tolist()
         score = [None if math.isnan(value) else value for value in rows.score.tolist()]
         alarm = rows.alarm.astype(np.int64).tolist()
         self.database.write(
@@ -179,12 +194,17 @@ class Store:
         )
 
     def _count(self, step: Step, run: str) -> None:
-        scored = 0 if step.rows is None else int((~np.isnan(step.rows.score)).sum())
-        alarms = 0 if step.rows is None else int(step.rows.alarm.sum())
+        if step.rows is None:
+            return
+        counts = (len(step.rows.time), int((~np.isnan(step.rows.score)).sum()), int(step.rows.alarm.sum()))
         self.database.write(
-            "UPDATE runs SET n_rows = n_rows + ?, n_scored = n_scored + ?, n_alarms = n_alarms + ? WHERE id = ?",
-            [(step.n_read, scored, alarms, run)],
+            "UPDATE runs SET n_rows = n_rows + ?, n_scored = n_scored + ?, n_alarms = n_alarms + ? WHERE id = ?", [(*counts, run)]
         )
+
+    def first_run(self, default: int) -> int:
+        """What the first run in the log took for now; the default where there is none."""
+        found = self.database.query("SELECT MIN(as_of) FROM runs WHERE job = ?", (self.job,))[0][0]
+        return default if found is None else int(found)
 
     def begin_run(self, run: str, started: int, as_of: int) -> None:
         """Note that a run is at work."""
@@ -199,9 +219,12 @@ class Store:
 
     # -- retention --------------------------------------------------------------------------------------------------
 
-    def clean(self, as_of: int, keep: int, keep_alerts: int) -> bool:
-        """Once a day forget what is old enough, and give its space back; whether it was time."""
-        today = as_of // DAY
+    def clean(self, moment: int, keep: int, keep_alerts: int) -> bool:
+        """Once a day forget what is old enough by a moment, and give its space back; whether it was time.
+
+        A series goes with its last score, a model with its last day at work; the models of a rollback stay.
+        """
+        today = moment // DAY
         rows = self.database.query("SELECT cleaned FROM jobs WHERE job = ?", (self.job,))
         if rows and rows[0][0] is not None and rows[0][0] >= today:
             return False
@@ -209,15 +232,16 @@ class Store:
         numbers = self._numbers().values()
         with self.database.transaction():
             self.database.write("DELETE FROM scores WHERE series = ? AND time < ?", [(number, scores) for number in numbers])
-            self.database.write("DELETE FROM alerts WHERE job = ? AND state <> 'open' AND last < ?", [(self.job, alerts)])
-            self.database.write("DELETE FROM outbox WHERE job = ? AND sent < ? AND refused IS NULL", [(self.job, alerts)])
-            self.database.write("DELETE FROM silences WHERE job = ? AND until < ?", [(self.job, alerts)])
-            self.database.write("DELETE FROM runs WHERE job = ? AND as_of < ?", [(self.job, alerts)])
-            self.database.write("DELETE FROM days WHERE job = ? AND day < ?", [(self.job, alerts // DAY)])
+            for statement in _FORGET:
+                self.database.write(statement, [(self.job, alerts)])
+            self.database.write("DELETE FROM series WHERE job = ? AND newest < ?", [(self.job, min(scores, alerts))])
+            self.database.write("DELETE FROM days WHERE job = ? AND day < ?", [(self.job, min(scores, alerts) // DAY)])
+            self.database.write(_FORGET_MODELS, [(self.job, min(scores, alerts))])
             self.database.write(
                 "INSERT INTO jobs (job, cleaned) VALUES (?, ?) ON CONFLICT (job) DO UPDATE SET cleaned = excluded.cleaned",
                 [(self.job, today)],
             )
+        self._ids = {}
         return True
 
 

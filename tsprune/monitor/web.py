@@ -10,15 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from tsprune.monitor.errors import BadJob, Temporary
+from tsprune.monitor.errors import BadJob, Refused, Temporary
 from tsprune.monitor.secrets import expand, mask
 
 #: Bytes of an answer at the most.
 LARGEST = 2**28
-
-
-class Refused(Temporary):
-    """The server understood the request and will not take it (4xx): trying again changes nothing."""
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -1,37 +1,47 @@
 """One face for the cuts of every kind of detector: how far each can go, and what it looks like there.
 
-A new kind of detector is one class here, in its own file, and one line in `CUTTERS`.
+A new kind of detector is one class here, and one line in `CUTTERS`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from sklearn.base import clone
 
 from tsprune.detect import to_part
-from tsprune.errors import NotPrunable
+from tsprune.detect.opaque import Opaque
+from tsprune.errors import BadParameter, NotPrunable
 from tsprune.kernels.agreement import spearman, split_half, top_overlap
 from tsprune.model.boundary import Boundary
 from tsprune.model.density import Density
 from tsprune.model.forest import Forest
+from tsprune.prune.criteria import Criterion, Nodes, Suspicion
+from tsprune.prune.distil import Student, students
 from tsprune.prune.nodes import Collapse
 from tsprune.prune.reduce import Reduction
-from tsprune.prune.reference import condense
+from tsprune.prune.reference import Condensation, cascade
 
 if TYPE_CHECKING:
     from tsprune.model.chain import Detector
     from tsprune.types import Floats
 
 Fidelity = Callable[["Floats", "Floats"], float]
+Accepts = Callable[["Detector"], bool]
 
 #: Shares of a forest's nodes that "auto" tries, from gentle to hard.
 SHARES = (0.7, 0.5, 0.35, 0.25, 0.18, 0.125, 0.09, 0.0625, 0.045, 0.03, 0.02, 0.01)
 
 #: Numbers of centres that "auto" tries, from hard to gentle.
 CENTRES = (8, 16, 32, 64, 128, 256)
+
+#: Trees chosen first of a forest of more than this, where the criterion does not say.
+MANY_TREES, CHOSEN = 500, 0.2
+
+#: Rows of both halves together that the ceiling of a detector is measured with: fits take time.
+HALVES = 10_000
 
 
 class Cutter(Protocol):
@@ -44,8 +54,12 @@ class Cutter(Protocol):
         """The detector with that many parts."""
         ...
 
-    def farthest(self, accepts: Callable[[Any], bool]) -> Detector | None:
+    def farthest(self, accepts: Accepts) -> Detector | None:
         """The hardest cut that is accepted, among the sizes tried."""
+        ...
+
+    def path(self) -> Iterator[Detector]:
+        """The cuts that "auto" would try, all of them."""
         ...
 
 
@@ -53,18 +67,24 @@ class ForestCutter:
     """Nodes of a forest, collapsed with their leaves refitted."""
 
     fidelity = staticmethod(spearman)
+    criteria = (Nodes,)
 
-    def __init__(self, whole: Forest, X: Floats, random_state: int | None):
-        self.path = Collapse(whole, X, random_state=random_state)
+    def __init__(self, whole: Forest, X: Floats, random_state: int | None, criterion: Nodes | None = None):
+        how = criterion or Nodes()
+        trees = how.trees or (round(CHOSEN * whole.n_trees) if whole.n_trees > MANY_TREES else None)
+        self.collapse = Collapse(whole, X, trees=trees, tail_weight=how.tail_weight, random_state=random_state)
 
     def at(self, n_parts: int) -> Forest:
-        return self.path.to(n_parts)
+        return self.collapse.to(n_parts)
 
-    def farthest(self, accepts: Callable[[Any], bool]) -> Forest | None:
-        """From gentle to hard while accepted: a harder cut goes on from a gentler one."""
+    def path(self) -> Iterator[Forest]:
+        """From gentle to hard: a harder cut goes on from a gentler one."""
+        return (self.at(max(1, round(share * self.collapse.forest.n_parts))) for share in SHARES)
+
+    def farthest(self, accepts: Accepts) -> Forest | None:
+        """From gentle to hard while accepted."""
         best = None
-        for share in SHARES:
-            cut = self.at(max(1, round(share * self.path.forest.n_parts)))
+        for cut in self.path():
             if not accepts(cut):
                 break
             best = cut
@@ -75,17 +95,21 @@ class BoundaryCutter:
     """A one-class SVM rewritten with few centres."""
 
     fidelity = staticmethod(spearman)
+    criteria = ()
 
-    def __init__(self, whole: Boundary, X: Floats, random_state: int | None):
+    def __init__(self, whole: Boundary, X: Floats, random_state: int | None, criterion: None = None):
         self.reduction = Reduction(whole, X, random_state=random_state)
 
     def at(self, n_parts: int) -> Boundary:
         return self.reduction.at(n_parts)
 
-    def farthest(self, accepts: Callable[[Any], bool]) -> Boundary | None:
-        """From hard to gentle until accepted: few centres are quickly tried, and mostly enough."""
-        sizes = [size for size in CENTRES if size < self.reduction.boundary.n_parts]
-        return next((cut for cut in map(self.at, sizes) if accepts(cut)), None)
+    def path(self) -> Iterator[Boundary]:
+        """From hard to gentle: few centres are quickly tried, and mostly enough."""
+        return (self.at(size) for size in CENTRES if size < self.reduction.boundary.n_parts)
+
+    def farthest(self, accepts: Accepts) -> Boundary | None:
+        """From hard to gentle until accepted."""
+        return next(filter(accepts, self.path()), None)
 
 
 class DensityCutter:
@@ -94,50 +118,96 @@ class DensityCutter:
     Most rows have a factor near 1 whose order is noise: what counts is whether the top rows stay the top rows.
     """
 
+    criteria = (Suspicion,)
+
     @staticmethod
     def fidelity(whole: Floats, cut: Floats) -> float:
         """Share of the top twentieth that stays the top twentieth."""
         return top_overlap(whole, cut, share=0.05)
 
-    def __init__(self, whole: Density, X: Floats, random_state: int | None):
-        self.whole, self.random_state = whole, random_state
+    def __init__(self, whole: Density, X: Floats, random_state: int | None, criterion: Suspicion | None = None):
+        self.whole, self.random_state, self.criterion = whole, random_state, criterion
 
     def at(self, n_parts: int) -> Density:
-        return condense(self.whole, min(n_parts, self.whole.n_parts), random_state=self.random_state)
+        return self._condensation().at(min(n_parts, self.whole.n_parts))
 
-    def farthest(self, accepts: Callable[[Any], bool]) -> None:
-        """LOF barely condenses: not without being asked."""
+    def path(self) -> Iterator[Density]:
+        condensation = self._condensation()
+        return (condensation.at(max(1, round(share * self.whole.n_parts))) for share in SHARES if share >= 0.05)
+
+    def farthest(self, accepts: Accepts) -> Detector | None:
+        """LOF barely condenses: not without being asked.  A criterion asks for a cascade."""
+        if self.criterion is None:
+            return None
+        quick = cascade(self.whole, share=self.criterion.share, random_state=self.random_state)
+        return quick if accepts(quick) else None
+
+    def _condensation(self) -> Condensation:
+        return Condensation(self.whole, random_state=self.random_state)
 
 
-#: Kind of model part -> its cutter.
-CUTTERS: dict[type, Callable[..., Any]] = {Boundary: BoundaryCutter, Density: DensityCutter, Forest: ForestCutter}
+class StudentCutter:
+    """Any other detector: small models of ours that learn its scores."""
+
+    fidelity = staticmethod(spearman)
+    criteria = ()
+
+    def __init__(self, whole: Detector, X: Floats, random_state: int | None, criterion: None = None):
+        self.whole = whole
+        self.students: tuple[Student, ...] = students(whole, X, random_state=random_state)
+
+    def at(self, n_parts: int) -> Detector:
+        raise NotPrunable(
+            f"{_name(self.whole)} has no parts that a share could keep. Give keep='auto': the smallest faithful student takes its place."
+        )
+
+    def path(self) -> Iterator[Detector]:
+        """From small to large."""
+        return (student() for student in self.students)
+
+    def farthest(self, accepts: Accepts) -> Detector | None:
+        """The first faithful one, if it is smaller than what it stands for."""
+        saves = isinstance(self.whole, Opaque)
+        return next((one for one in self.path() if (saves or one.nbytes < self.whole.nbytes) and accepts(one)), None)
 
 
-def cutter_for(whole: Detector, X: Floats, random_state: int | None) -> Cutter:
+#: Kind of model part -> its cutter; any other has students.
+CUTTERS: dict[type, type[Any]] = {Boundary: BoundaryCutter, Density: DensityCutter, Forest: ForestCutter}
+
+
+def cutter_for(whole: Detector, X: Floats, random_state: int | None, criterion: Criterion | None = None) -> Cutter:
     """The cutter of a detector, prepared on rows of shape (n, d).
 
     Raises
     ------
-    NotPrunable
-        If the detector has no parts of a kind that we can cut.
+    BadParameter
+        If the criterion is one of another kind of detector.
     """
-    for kind, make in CUTTERS.items():
-        if isinstance(whole, kind):
-            cutter: Cutter = make(whole, X, random_state)
-            return cutter
-    raise NotPrunable(
-        f"{type(whole).__name__} has no parts that can be cut; prune an isolation forest, a one-class SVM with an RBF kernel, or LOF."
-    )
+    make: Any = next((make for kind, make in CUTTERS.items() if isinstance(whole, kind)), StudentCutter)
+    allowed: tuple[type, ...] = make.criteria
+    if criterion is not None and not isinstance(criterion, allowed):
+        others = ", ".join(kind.__name__ for kind in allowed)
+        raise BadParameter(f"criterion is {criterion!r}; for a {_name(whole)} it is None{f' or one of {others}' if others else ''}.")
+    cutter: Cutter = make(whole, X, random_state, criterion)
+    return cutter
+
+
+def _name(whole: Detector) -> str:
+    return type(getattr(whole, "detector", whole)).__name__
 
 
 def ceiling(fitted: Any, whole: Detector, X: Floats, held: Floats, fidelity: Fidelity, random_state: int | None) -> float:
     """How far two halves of a detector agree with each other: no cut need follow it more closely.
 
-    Halves of the trees of a forest; for other detectors, two fits on random halves of the training rows.
+    Halves of the trees of a forest; for other detectors, two fits on random halves of the training rows (of 10,000 at the most).
     """
     if isinstance(whole, Forest):
         return split_half(whole.part_scores(held), random_state)
-    order = np.random.default_rng(random_state).permutation(len(X))
-    halves = [X[np.sort(half)] for half in (order[: len(X) // 2], order[len(X) // 2 :])]
-    first, second = (to_part(clone(fitted).fit(half)).anomaly_score(held) for half in halves)
-    return fidelity(first, second)
+    rows = whole.points if isinstance(whole, Density) else X
+    order = np.random.default_rng(random_state).permutation(len(rows))[:HALVES]
+    halves = [rows[np.sort(half)] for half in (order[: len(order) // 2], order[len(order) // 2 :])]
+    if isinstance(whole, Density):
+        fits: list[Detector] = [Density.of(half, whole.n_neighbors) for half in halves]
+    else:
+        fits = [to_part(clone(fitted).fit(half)) for half in halves]
+    return fidelity(fits[0].anomaly_score(held), fits[1].anomaly_score(held))

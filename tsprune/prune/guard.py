@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from tsprune.kernels.agreement import lower_bound
 from tsprune.params import check_choice, check_number, check_share
+
+if TYPE_CHECKING:
+    from tsprune.kernels.agreement import Measure
+    from tsprune.model.chain import Detector
+    from tsprune.types import Floats
 
 
 @dataclass(frozen=True)
@@ -47,3 +53,23 @@ class Guard:
     def accepts(self, bound: float) -> bool:
         """Whether a cut with this lower bound of its fidelity may stay."""
         return bound >= self.fidelity
+
+
+class Bound:
+    """Agreement of a cut with the whole on held-back rows, and the lower confidence bound of it."""
+
+    def __init__(self, measure: Measure, whole: Detector, held: Floats, confidence: float, random_state: int | None):
+        self.measure = measure
+        self.held = held
+        self.whole = whole.anomaly_score(held)
+        self.confidence = confidence
+        self.random_state = random_state
+
+    def fidelity(self, cut: Detector) -> float:
+        """Agreement on the held-back rows."""
+        return self.measure(self.whole, cut.anomaly_score(self.held))
+
+    def __call__(self, cut: Detector) -> float:
+        return lower_bound(
+            self.measure, self.whole, cut.anomaly_score(self.held), confidence=self.confidence, random_state=self.random_state
+        )

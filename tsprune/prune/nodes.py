@@ -33,7 +33,7 @@ LEARN = 0.35
 #: How exactly lengths are learned between rounds, and in the end.
 ROUGH, EXACT = 0.1, 0.01
 #: Rows that are drawn at most of those seen, and number of those that nobody saw.
-SEEN, UNSEEN = 8_000, 8_000
+SEEN, UNSEEN = 4_000, 8_000
 #: Weight of a row that nobody saw.
 QUERY_WEIGHT = 0.5
 #: Share of the rows that `tail_weight` is for.
@@ -53,7 +53,7 @@ class Collapse:
     ----------
     forest : Forest
     X : array_like, shape (n_samples, n_features)
-        Complete training rows; best those that the forest was grown on.  Of more than 8,000 so many are drawn.
+        Complete training rows; best those that the forest was grown on.  Of more than 4,000 so many are drawn.
     trees : int or None
         Choose so many trees first, by orthogonal matching pursuit: fewer visits per row, and the way to prune a large teacher.
     queries : callable or None
@@ -103,29 +103,31 @@ class Collapse:
         if trees is not None:
             chosen, weight, base = follow(whole.length.astype(np.float32)[whole.place], whole.task.target, whole.task.weights, trees)
             whole = whole.of_trees(chosen, weight, base)
-        self._passed = [whole.without_bare_trees()]
+        self._passed = [(forest.n_parts, whole.without_bare_trees())]
 
     def to(self, n_nodes: int) -> Forest:
         """The forest with `n_nodes` nodes (a few less where trees vanish); the whole one where it has no more than that."""
         check_count(n_nodes=n_nodes)
         if n_nodes >= self.forest.n_parts:
             return self.forest
-        cut = next((passed for passed in reversed(self._passed) if passed.n_nodes >= n_nodes), self._passed[0])
+        cut = next(passed for leads_to, passed in reversed(self._passed) if leads_to >= n_nodes)
         while 2 * _in_a_round(cut) <= cut.n_nodes - n_nodes:
+            leads_to = cut.n_nodes - 2 * _in_a_round(cut)
             cut = self._after(cut, _in_a_round(cut), ROUGH)
-            self._remember(cut)
+            self._remember(leads_to, cut)
         while cut.n_nodes > n_nodes:
             cut = self._after(cut, min(_in_a_round(cut), -(-(cut.n_nodes - n_nodes) // 2)), EXACT)
         return _as_forest(self.forest, cut)
 
-    def _remember(self, cut: Cut) -> None:
-        """Every cut that halves the one kept before it: a way back that costs little."""
-        if cut.n_nodes <= self._passed[-1].n_nodes / 2:
-            self._passed.append(cut)
+    def _remember(self, leads_to: int, cut: Cut) -> None:
+        """The latest cut, and of those before it one for each halving: whatever was asked before, the way down is the same."""
+        if len(self._passed) > 1 and self._passed[-1][1].n_nodes > self._passed[-2][1].n_nodes / 2:
+            self._passed.pop()
+        self._passed.append((leads_to, cut))
 
     def _after(self, cut: Cut, n_splits: int, tolerance: float) -> Cut:
         shorter = cut.shorter(n_splits)
-        learns = self.relearn and shorter.n_nodes <= LEARN * self._passed[0].n_nodes
+        learns = self.relearn and shorter.n_nodes <= LEARN * self._passed[0][1].n_nodes
         return shorter.learned(tolerance) if learns else shorter
 
 

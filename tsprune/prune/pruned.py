@@ -14,17 +14,21 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from tsprune.detect import Threshold, fit_detector
+from tsprune.detect.forest import grow_teacher
+from tsprune.detect.opaque import Opaque
 from tsprune.errors import BadParameter, BadSeries, OverPruned
-from tsprune.kernels.agreement import lower_bound
 from tsprune.model.density import Density
-from tsprune.params import check_share
-from tsprune.prune.cutters import Cutter, ceiling, cutter_for
-from tsprune.prune.guard import Guard
-from tsprune.prune.reference import clean
+from tsprune.params import check_count, check_share
+from tsprune.prune.cutters import ceiling, cutter_for
+from tsprune.prune.explain import story
+from tsprune.prune.guard import Bound, Guard
+from tsprune.prune.reference import cleaned
+from tsprune.prune.teacher import SAMPLE
 from tsprune.series.table import read_table
 
 if TYPE_CHECKING:
     from tsprune.model.chain import Detector
+    from tsprune.prune.criteria import Criterion
     from tsprune.types import Floats
 
 #: Share of the training rows that judges a cut, and the fewest that can; of more than the most, evenly spread ones do.
@@ -38,23 +42,30 @@ class Pruned(OutlierMixin, BaseEstimator):
     """Fit a detector, then cut what its scores can do without.
 
     An isolation forest loses nodes over the whole forest and gets its leaves refitted; a one-class SVM is rewritten with few
-    centres; LOF gets its reference set cleaned, and condensed on request.
+    centres; LOF gets its reference set cleaned, and condensed on request.  Any other detector is taught to a small model of ours,
+    which takes its place if it is faithful.
 
     Parameters
     ----------
     detector : "iforest", "ocsvm", "lof", or an estimator
-        An isolation forest, one-class SVM (RBF) or LOF of scikit-learn or PyOD.  It is cloned and fitted; one that is fitted
-        already goes in as `sklearn.frozen.FrozenEstimator(detector)`, or through `tsp.prune`.
+        An isolation forest, one-class SVM (RBF) or LOF of scikit-learn or PyOD, or any other detector of PyOD.  It is cloned and
+        fitted; one that is fitted already goes in as `sklearn.frozen.FrozenEstimator(detector)`, or through `tsp.prune`.
     keep : "auto" or float
         Share of the parts that stays (nodes, support vectors, reference points), in (0, 1]: max(1, round(keep * n)) of them.
         "auto" cuts as far as the guard's fidelity holds; LOF is cleaned only.
-    criterion : None
-        How parts are ranked; the default of each detector is the one measured best.
+    criterion : Nodes, Suspicion or None
+        How parts are ranked or used (`tsprune.prune.criteria`); None is what was measured best for each detector.
     guard : Guard, "default" or None
         What refuses a cut; "default" is `Guard()`, None refuses nothing (and "auto" then stops at a fidelity of 0.99).
     clean : "mad", float or None
         LOF only: drop reference points whose distance to the 100th neighbour is beyond median + 3 MAD ("mad"), or
         the farthest share; None keeps all.
+    grow : int, optional
+        Isolation forest only: grow so many trees instead of the detector's own number, with its other settings; they are cut and
+        thrown away.  The ranking of 1,000 trees is far steadier than that of 100, and so is what a cut keeps of it.
+    sample : int, "auto" or None
+        Learn the detector from so many random rows at most.  "auto": 10,000 for "ocsvm", whose time grows with their square; else all.
+        How far the score hangs on which rows these are is told by `ceiling_`.
     random_state : int or None
         For short names also the seed of the detector.
     n_jobs : int or None
@@ -62,21 +73,26 @@ class Pruned(OutlierMixin, BaseEstimator):
 
     Attributes
     ----------
-    part_ : Forest, Boundary or Density
+    part_ : Forest, Boundary, Density, ...
         What is left, as a part of a model.
+    detector_ : estimator
+        The fitted detector; "lof" is learned by a search of our own, and this is its settings.
     n_parts_before_, n_parts_after_ : int
     keep_ : float
         Share of the parts that stayed.
     bytes_before_, bytes_after_ : int
-        In a model file, packed the same way.
+        In a model file, packed the same way; NaN for a detector that has no form of ours.
     fidelity_ : float
         Agreement with the detector before the cut (LOF: after cleaning), on held-back rows.
     fidelity_low_ : float
         Its lower confidence bound.
     ceiling_ : float
-        How far two halves of the detector agree with each other on the same rows.
+        How far two halves of the detector agree with each other on the same rows: of its trees, or learned from half of the rows
+        (of 10,000 at the most) each.
     refused_ : str
         Why a cut was refused, or "".
+    story_ : str
+        Which parts went, and why.
 
     Examples
     --------
@@ -92,11 +108,14 @@ class Pruned(OutlierMixin, BaseEstimator):
         self,
         detector: Any = "iforest",
         keep: float | Literal["auto"] = "auto",
-        criterion: None = None,
+        criterion: Criterion | None = None,
         guard: Guard | Literal["default"] | None = "default",
         clean: float | Literal["mad"] | None = "mad",
         random_state: int | None = None,
         n_jobs: int | None = None,
+        *,
+        grow: int | None = None,
+        sample: int | Literal["auto"] | None = "auto",
     ):
         self.detector = detector
         self.keep = keep
@@ -105,6 +124,8 @@ class Pruned(OutlierMixin, BaseEstimator):
         self.clean = clean
         self.random_state = random_state
         self.n_jobs = n_jobs
+        self.grow = grow
+        self.sample = sample
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Fit the detector on the complete rows of X, shape (n, d), and cut it."""
@@ -112,12 +133,14 @@ class Pruned(OutlierMixin, BaseEstimator):
         guard = self._guard()
         if self.keep != "auto":
             check_share(keep=self.keep)
-        if self.criterion is not None:
-            raise BadParameter(f"criterion is {self.criterion!r}; it is None, the one measured best for each detector.")
         self.n_features_in_ = values.shape[1]
-        fitted = fit_detector(self.detector, values, random_state=self.random_state, n_jobs=self.n_jobs)
+        learned = self._sampled(values)
+        fitted = fit_detector(self.detector, learned, random_state=self.random_state, n_jobs=self.n_jobs)
         self.detector_ = fitted.estimator
-        self._cut(fitted.part_, values, guard)
+        whole = fitted.part_
+        if self.grow is not None:
+            whole = grow_teacher(fitted.estimator, learned, check_count(grow=self.grow), self.random_state)
+        self._cut(whole, values, guard)
         self.threshold_ = Threshold().fit(self.part_.anomaly_score(values)).part_.threshold
         self.offset_ = -self.threshold_
         return self
@@ -156,16 +179,26 @@ class Pruned(OutlierMixin, BaseEstimator):
 
     # -- cutting ----------------------------------------------------------------------------------------------------
 
+    def _sampled(self, values: Floats) -> Floats:
+        """The rows that the detector learns from, in their order."""
+        if self.sample == "auto":
+            most = SAMPLE if isinstance(self.detector, str) and self.detector == "ocsvm" else len(values)
+        else:
+            most = len(values) if self.sample is None else check_count(sample=self.sample, low=2)
+        if len(values) <= most:
+            return values
+        return values[np.sort(np.random.default_rng(self.random_state).permutation(len(values))[:most])]
+
     def _cut(self, whole: Detector, values: Floats, guard: Guard | None) -> None:
         n_held = round(HELD_BACK * len(values))
         seen, held = (values[:-n_held], values[-n_held:]) if n_held >= FEWEST else (values, values)
         seen, held = _spread(seen, SEEN), _spread(held, MOST)
-        self.n_parts_before_, self.bytes_before_ = whole.n_parts, whole.nbytes
+        self.n_parts_before_, self.bytes_before_ = whole.n_parts, _nbytes(whole)
         self.cleaning_: dict[str, float] = {}
         self.refused_ = ""
-        whole, judge = self._cleaned(whole), guard or Guard()
-        cutter = cutter_for(whole, seen, self.random_state)
-        bound = Bound(cutter, whole, held, judge.confidence, self.random_state)
+        before, whole, judge = whole, self._cleaned(whole), guard or Guard()
+        cutter = cutter_for(whole, seen, self.random_state, self.criterion)
+        bound = Bound(cutter.fidelity, whole, held, judge.confidence, self.random_state)
         if self.keep == "auto":
             cut = cutter.farthest(lambda cut: judge.accepts(bound(cut)))
         else:
@@ -173,19 +206,19 @@ class Pruned(OutlierMixin, BaseEstimator):
             if guard is not None and not guard.accepts(bound(cut)):
                 cut = self._refused(cut, whole, bound, guard)
         self.part_: Detector = whole if cut is None else cut
-        self.n_parts_after_, self.bytes_after_ = self.part_.n_parts, self.part_.nbytes
+        self.n_parts_after_, self.bytes_after_ = self.part_.n_parts, _nbytes(self.part_)
         self.keep_: float | Literal["auto"] = self.n_parts_after_ / self.n_parts_before_ if cut is not None else 1.0
-        self.fidelity_ = bound.fidelity(self.part_)
-        self.fidelity_low_ = bound(self.part_)
+        self.fidelity_, self.fidelity_low_ = (1.0, 1.0) if self.part_ is whole else (bound.fidelity(self.part_), bound(self.part_))
+        self.story_ = story(before, self.part_, whole)
         self.ceiling_ = ceiling(self.detector_, whole, values, held, cutter.fidelity, self.random_state)
 
     def _cleaned(self, whole: Detector) -> Detector:
         """LOF without its far reference points, learned anew from the others; any other detector as it is."""
         if not isinstance(whole, Density) or self.clean is None:
             return whole
-        stays = clean(whole.points, rule=self.clean)
-        self.cleaning_ = {"cleaned_share": float(1.0 - stays.mean())}
-        return whole if stays.all() else Density.of(whole.points[stays], whole.n_neighbors)
+        rest = cleaned(whole, rule=self.clean)
+        self.cleaning_ = {"cleaned_share": 1.0 - rest.n_parts / whole.n_parts}
+        return rest
 
     def _refused(self, cut: Detector, whole: Detector, bound: Bound, guard: Guard) -> Detector:
         self.refused_ = (
@@ -223,29 +256,14 @@ class Pruned(OutlierMixin, BaseEstimator):
         return tags
 
 
-class Bound:
-    """Agreement of a cut with the whole on held-back rows, and the lower confidence bound of it."""
-
-    def __init__(self, cutter: Cutter, whole: Detector, held: Floats, confidence: float, random_state: int | None):
-        self.measure = cutter.fidelity
-        self.held = held
-        self.whole = whole.anomaly_score(held)
-        self.confidence = confidence
-        self.random_state = random_state
-
-    def fidelity(self, cut: Detector) -> float:
-        """Agreement on the held-back rows."""
-        return self.measure(self.whole, cut.anomaly_score(self.held))
-
-    def __call__(self, cut: Detector) -> float:
-        return lower_bound(
-            self.measure, self.whole, cut.anomaly_score(self.held), confidence=self.confidence, random_state=self.random_state
-        )
-
-
 def _spread(rows: Floats, most: int) -> Floats:
     """At most so many of the rows, evenly spread."""
     return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(int)]
+
+
+def _nbytes(part: Detector) -> float:
+    """Bytes in a model file; NaN for a detector that has no form of ours."""
+    return float("nan") if isinstance(part, Opaque) else part.nbytes
 
 
 def prune(
@@ -254,7 +272,7 @@ def prune(
     keep: float | Literal["auto"] = "auto",
     *,
     guard: Guard | Literal["default"] | None = "default",
-    criterion: None = None,
+    criterion: Criterion | None = None,
     clean: float | Literal["mad"] | None = "mad",
     random_state: int | None = None,
     n_jobs: int | None = None,
@@ -264,7 +282,7 @@ def prune(
     Parameters
     ----------
     fitted_detector : estimator
-        A fitted isolation forest, one-class SVM (RBF) or LOF.
+        A fitted isolation forest, one-class SVM (RBF), LOF, or any other detector of PyOD.
     X : array or DataFrame, shape (n, d)
         The rows it was fitted on, in time order: the last quarter judges the cut.
     keep, guard, criterion, clean, random_state, n_jobs

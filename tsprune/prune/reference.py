@@ -76,10 +76,48 @@ def clean(points: Matrix, *, k: int = NEIGHBOUR, rule: float | Literal["mad"] = 
     >>> int(stays[:500].sum()), int(stays[500:].sum())
     (493, 0)
     """
-    n = check_count(n_points=len(points), low=2)
-    check_count(k=k)
+    check_count(n_points=len(points), low=2)
+    k = _neighbour(len(points), check_count(k=k))
+    return _stays(nearest_others(Reference(points), k)[0][:, -1], rule, cap)
+
+
+def cleaned(density: Density, *, k: int = NEIGHBOUR, rule: float | Literal["mad"] = "mad", cap: float = CAP) -> Density:
+    """The detector learned anew from the points that stay; see `clean`.  One search of neighbours does for both.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tsprune.model.density import Density
+    >>> from tsprune.prune.reference import cleaned
+    >>> rng = np.random.default_rng(0)
+    >>> points = np.vstack([rng.normal(size=(500, 2)), rng.normal(size=(20, 2)) * 0.1 + 12])
+    >>> cleaned(Density.of(points, n_neighbors=10)).n_parts
+    493
+    """
+    n, own = density.n_parts, density.n_neighbors
+    k = _neighbour(n, check_count(k=k))
+    distances, indices = nearest_others(density.reference, min(max(k, 2 * own), n - 1))
+    stays = _stays(distances[:, k - 1], rule, cap)
+    if stays.all():
+        return density
+    points, near = density.points[stays], stays[indices[stays]]
+    if near.sum(axis=1).min() < own:
+        return type(density).of(points, own)
+    first = np.argsort(~near, axis=1, kind="stable")[:, :own]
+    number = np.cumsum(stays) - 1
+    return type(density).from_neighbours(
+        points, np.take_along_axis(distances[stays], first, axis=1), number[np.take_along_axis(indices[stays], first, axis=1)]
+    )
+
+
+def _neighbour(n_points: int, k: int) -> int:
+    return min(k, max(1, int(NEAR * n_points)))
+
+
+def _stays(distance: Floats, rule: float | Literal["mad"], cap: float) -> Mask:
+    """Which points stay, from the distance of each to its neighbour."""
+    n = len(distance)
     check_share(cap=cap, way_out="To remove a fifth at the most, give 0.2.")
-    distance = nearest_others(Reference(points), min(k, max(1, int(NEAR * n))))[0][:, -1]
     if isinstance(rule, str):
         check_choice(("mad",), rule=rule)
         n_far = min(int(_is_far(distance).sum()), int(cap * n))

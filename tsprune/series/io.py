@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from tsprune.errors import BadParameter, BadSeries
+
+if TYPE_CHECKING:
+    from tsprune.types import Mask
 
 #: Names, in lower case, that a column of times or of labels usually has.
 TIME_NAMES = ("time", "timestamp", "datetime", "date", "ds")
@@ -115,7 +118,7 @@ def _times(column: pd.Series, zone: str | None) -> pd.DatetimeIndex | pd.Index:
         else:
             dates = pd.api.types.is_datetime64_any_dtype(column.dtype)
             offsets = not dates and bool(column.astype(str).str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", regex=True).any())
-            stamps = pd.DatetimeIndex(pd.to_datetime(column, utc=offsets))
+            stamps = pd.DatetimeIndex(pd.to_datetime(column, utc=offsets, dayfirst=not dates and _day_first(column)))
     except (ValueError, TypeError, OverflowError) as error:
         raise BadSeries(f"the time column {column.name!r} cannot be understood: {str(error).splitlines()[0]}") from error
     if zone is None:
@@ -131,16 +134,25 @@ def localised(stamps: pd.DatetimeIndex, zone: str) -> pd.DatetimeIndex:
     try:
         if stamps.tz is not None:
             return stamps.tz_convert(zone)
-        try:
-            return stamps.tz_localize(zone, ambiguous="infer", nonexistent="shift_forward")
-        except ValueError:
-            return stamps.tz_localize(zone, ambiguous=np.ones(len(stamps), dtype=bool), nonexistent="shift_forward")
+        return stamps.tz_localize(zone, ambiguous=_first_pass(stamps), nonexistent="shift_forward")
     except (KeyError, OSError) as error:
         raise BadParameter(f"zone is {zone!r}; it is a name such as 'Europe/Berlin' or 'UTC'.") from error
     except Exception as error:
         if type(error).__name__ in ("UnknownTimeZoneError", "ZoneInfoNotFoundError"):
             raise BadParameter(f"zone is {zone!r}; it is a name such as 'Europe/Berlin' or 'UTC'.") from error
         raise
+
+
+def _first_pass(stamps: pd.DatetimeIndex) -> Mask:
+    """Of an hour that the clock shows twice, the rows before the one where its time goes back; elsewhere it does not matter."""
+    back = pd.Series(stamps[1:] < stamps[:-1], dtype=bool)
+    times_back = np.r_[0, back.groupby(stamps[1:].normalize()).cumsum()]
+    return times_back == 0
+
+
+def _day_first(column: pd.Series) -> bool:
+    """Dates with dots, such as 03.11.2025, begin with the day wherever they are written."""
+    return bool(column.astype(str).str.match(r"\s*\d{1,2}\.\d{1,2}\.\d{2,4}\b").all())
 
 
 def _epoch_unit(column: pd.Series) -> Any:

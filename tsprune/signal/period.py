@@ -136,6 +136,6 @@ def _calendar(clock: Clock, duration: int | None) -> list[int]:
     return [*periods, round(YEAR / step)] if step >= NANOSECONDS["D"] else periods
 
 
-def periods_on_grid(grid: Floats, clock: Clock, max_periods: int = 2) -> tuple[int, ...]:
-    """The whole periods, in samples, of values on the slots of a clock; the shorter first, none where none is certain."""
-    return tuple(found.whole for found in find(grid, _calendar(clock, None), max_periods))
+def find_on_grid(grid: Floats, clock: Clock, max_periods: int = 2) -> tuple[Period, ...]:
+    """The periods of values on the slots of a clock; the shorter first, none where none is certain."""
+    return tuple(Period(*found) for found in find(grid, _calendar(clock, None), max_periods))

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from tsprune.errors import BadParameter, BadSeries
 from tsprune.kernels.fill import phase_medians
 from tsprune.kernels.profile import seasonal_profile
-from tsprune.kernels.smooth import mad
+from tsprune.kernels.smooth import mad, scale_of
+from tsprune.model.adapted import AdaptedSeason, moved
+from tsprune.model.clock import NANOSECONDS
 from tsprune.model.season import SeasonProfile
-from tsprune.params import check_count
+from tsprune.params import check_count, check_number
 from tsprune.series.stage import Stage
 from tsprune.signal.grid import on_grid
-from tsprune.signal.period import periods_on_grid
+from tsprune.signal.period import Period, find_on_grid
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tsprune.series.table import Table
     from tsprune.types import Floats
 
@@ -25,6 +29,15 @@ CYCLES = 2
 
 #: With fewer values than this share of the slots there is no pattern to be learned.
 LEAST_PRESENT = 0.4
+
+#: Bins of a fractional period's profile for each of its samples.
+FINE = 4
+
+#: A correction without a bound: a model file holds finite numbers only.
+FREE = float(np.finfo(np.float64).max)
+
+#: Cycles whose median corrects the pattern: the fewest regrets of 3, 5, 7 and 14 on drifting series.
+ADAPTED = 7
 
 #: The second profile (the week behind the day) is smoothed over this share of the first period, to either side.
 SMOOTHED = 1 / 24
@@ -44,11 +57,15 @@ class Deseason(Stage):
     wall : bool or "auto"
         Whether the pattern follows the clock on the wall (people) or absolute time (machines).  They differ only where the
         time zone changes its clock.  "auto" takes the wall clock unless a change within the history speaks against it.
+    adapt : float
+        Largest correction of the pattern by the last seven cycles (the median of what they left at the same phase), in MADs of
+        what the pattern leaves of the history; `inf` for any.  0, the default, keeps the pattern frozen: a fault that
+        fills four of seven cycles would enter the correction, and come back as its own ghost when it is over.
 
     Attributes
     ----------
-    part_ : SeasonProfile
-    periods_ : dict of str to tuple of int
+    part_ : SeasonProfile, or AdaptedSeason
+    periods_ : dict of str to tuple of float
         The periods of each column in rows; empty for a column without.
     strength_ : dict of str to float
         Share of the robust variance of each column that its pattern explains.
@@ -70,12 +87,22 @@ class Deseason(Stage):
 
     additive: ClassVar[bool] = True
 
-    def __init__(self, period: int | tuple[int, ...] | Literal["auto"] = "auto", wall: bool | Literal["auto"] = "auto"):
+    def __init__(
+        self,
+        period: int | tuple[int, ...] | Literal["auto"] = "auto",
+        wall: bool | Literal["auto"] = "auto",
+        adapt: float = 0.0,
+    ):
         self.period = period
         self.wall = wall
+        self.adapt = adapt
 
     def facts(self) -> dict[str, float]:
-        """The longest and shortest period in rows (0 for none), and the median strength over the columns with one."""
+        """The longest and shortest period in rows (0 for none), the median strength over the columns with one, and the drift.
+
+        `season_moved` is the share of the phases of the history's last cycle that the seven cycles before it contradict by more
+        than one MAD, in the column where it is largest.  Well above .2, the pattern has moved: learn it again.
+        """
         periods = [p for own in self.periods_.values() for p in own]
         strengths = [self.strength_[name] for name, own in self.periods_.items() if own]
         return {
@@ -83,26 +110,63 @@ class Deseason(Stage):
             "longest_period": float(max(periods, default=0)),
             "columns_with_a_period": float(sum(bool(own) for own in self.periods_.values())),
             "strength": float(np.median(strengths)) if strengths else 0.0,
+            "season_moved": self.season_moved_,
         }
 
-    def _learn(self, table: Table) -> SeasonProfile:
+    def _learn(self, table: Table) -> SeasonProfile | AdaptedSeason:
         if self.wall not in (True, False, "auto"):
             raise BadParameter(f"wall is {self.wall!r}; it is True, False or 'auto'.")
+        bound = self.adapt if self.adapt == np.inf else check_number(adapt=self.adapt, low=0.0)
         given = self._given(len(table))
         walls = (True, False) if self.wall == "auto" else (bool(self.wall),)
         if not table.clock.has_changes:
             walls = (False,)
         elif np.ptp(table.slots.wall - table.slots.absolute) == 0:
             walls = walls[:1]  # no change within the history: nothing to tell the two apart
-        part = min([self._profile(table, given, wall) for wall in walls], key=lambda part: _left(part, table))
-        left = part.apply(table.values, table.slots)
-        self.periods_: dict[str, tuple[int, ...]] = dict.fromkeys(table.columns, ())
-        for column, period in zip(part.columns, part.periods, strict=True):
-            self.periods_[table.columns[column]] += (int(period),)
+        frozen = min([self._profile(table, given, wall) for wall in walls], key=lambda part: _left(part, table))
+        left = frozen.apply(table.values, table.slots)
+        self.spread_ = np.array([scale_of(column) for column in left.T])
+        self.periods_: dict[str, tuple[float, ...]] = dict.fromkeys(table.columns, ())
+        for column, period in zip(frozen.columns, frozen.periods, strict=True):
+            self.periods_[table.columns[column]] += (float(period),)
         self.strength_ = {name: _strength(table.values[:, j], left[:, j]) for j, name in enumerate(table.columns)}
-        return part
+        self.season_moved_ = float(self._moved(frozen, table).max())
+        if bound == 0.0:
+            return frozen
+        margin = int(np.ptp(table.clock.offsets)) * NANOSECONDS["s"] // table.clock.step + 1 if frozen.wall else 0
+        return AdaptedSeason(frozen, ADAPTED, np.minimum(bound * self.spread_, FREE), margin)
 
-    def _given(self, n: int) -> tuple[int, ...] | None:
+    def season_moved(self, X: Any) -> dict[str, float]:
+        """Of each column, the share of the phases of its latest cycle that have moved: a reason to learn again.
+
+        A phase has moved where the median of the seven cycles before stands more than one MAD of the history's residual from
+        the profile; a correction of `adapt=1` stands at its clip there.
+
+        Parameters
+        ----------
+        X : Series, DataFrame or array, shape (n, d)
+            The latest eight cycles, or more.
+
+        Returns
+        -------
+        dict of str to float
+            In [0, 1]; 0 for a column without a period.
+        """
+        table = self._read(X)
+        part = self.part_
+        season = part.season if isinstance(part, AdaptedSeason) else part
+        assert isinstance(season, SeasonProfile)
+        return dict(zip(table.columns, self._moved(season, table).tolist(), strict=True))
+
+    def _moved(self, season: SeasonProfile, table: Table) -> Floats:
+        slots = season.slots(table.slots)
+        away = np.abs(moved(season, season.apply(table.values, table.slots), slots, ADAPTED))
+        shares = np.zeros(season.n_features)
+        for column, period in season.shortest().items():
+            shares[column] = np.mean(away[slots > slots[-1] - period, column] > self.spread_[column])
+        return shares
+
+    def _given(self, n: int) -> tuple[Period, ...] | None:
         if isinstance(self.period, str):
             if self.period != "auto":
                 raise BadParameter(f"period is {self.period!r}; it is 'auto', a number of rows, or a tuple of them.")
@@ -115,16 +179,16 @@ class Deseason(Stage):
                     f"Deseason(period={period}) needs {CYCLES} cycles, {CYCLES * period} samples, and got {n}. "
                     f"Give a longer history or a shorter period."
                 )
-        return tuple(sorted(int(period) for period in periods))
+        return tuple(Period(float(period), 1.0, "calendar", int(period)) for period in sorted(periods))
 
-    def _profile(self, table: Table, given: tuple[int, ...] | None, wall: bool) -> SeasonProfile:
+    def _profile(self, table: Table, given: tuple[Period, ...] | None, wall: bool) -> SeasonProfile:
         slots = table.slots.wall if wall else table.slots.absolute
         columns: list[int] = []
-        periods: list[int] = []
+        periods: list[float] = []
         profiles: list[Floats] = []
         for j, name in enumerate(table.columns):
             grid = on_grid(table.values[:, j], slots)
-            found = periods_on_grid(grid, table.clock) if given is None else given
+            found = find_on_grid(grid, table.clock) if given is None else given
             if found and np.isnan(grid).mean() > 1.0 - LEAST_PRESENT:
                 if given is None:
                     continue
@@ -136,25 +200,37 @@ class Deseason(Stage):
                 columns.append(j)
                 periods.append(period)
                 profiles.append(profile)
+        d = table.values.shape[1]
         flat = np.concatenate(profiles) if profiles else np.zeros(0)
-        return SeasonProfile(
-            table.values.shape[1], tuple(columns), np.array(periods, dtype=np.float64), tuple(len(p) for p in profiles), flat, wall
-        )
+        bins = tuple(len(profile) for profile in profiles)
+        return SeasonProfile(d, tuple(columns), np.array(periods), bins, flat, wall)
 
 
-def _terms(grid: Floats, first: int, periods: tuple[int, ...]) -> list[tuple[int, Floats]]:
+def _terms(grid: Floats, first: int, periods: Sequence[Period]) -> list[tuple[float, Floats]]:
     """A profile per period, slot 0 at its start: the shortest by STL, each longer one from what the shorter ones leave."""
-    terms = []
+    terms: list[tuple[float, Floats]] = []
     rest = grid
     for k, period in enumerate(periods):
+        whole = period.whole
         if k == 0:
-            cycle = seasonal_profile(rest, period)
+            cycle = seasonal_profile(rest, whole)
         else:
-            cycle = _smoothed(phase_medians(rest, period), max(0, round(SMOOTHED * periods[0])))
+            cycle = _smoothed(phase_medians(rest, whole), max(0, round(SMOOTHED * periods[0].samples)))
             cycle = cycle - np.median(cycle)
-        rest = rest - cycle[np.arange(len(rest)) % period]
-        terms.append((period, np.roll(cycle, first % period)))
+        rest = rest - cycle[np.arange(len(rest)) % whole]
+        cycle = np.roll(cycle, first % whole)
+        terms.append((float(whole), cycle) if period.samples == whole else (period.samples, _folded(cycle, period.samples)))
     return terms
+
+
+def _folded(cycle: Floats, samples: float) -> Floats:
+    """A cycle of several periods laid over each other: each value goes, by its distance, to the bins of one period near it."""
+    bins = FINE * round(samples)
+    at = np.arange(len(cycle)) % samples * (bins / samples)
+    away = np.abs(at[None, :] - (np.arange(bins) + 0.5)[:, None])
+    away = np.minimum(away, bins - away) / FINE  # in samples
+    weights = np.maximum(0.0, 1.0 - away)
+    return np.asarray(weights @ cycle / weights.sum(axis=1))
 
 
 def _smoothed(cycle: Floats, half: int) -> Floats:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tsprune.model.adapted import AdaptedSeason
+from tsprune.model.clock import Slots
 from tsprune.model.season import SeasonProfile
 from tsprune.model.smooth import Smoother
 from tsprune.model.trend import BlockTrend
 from tsprune.model.windows import WIDE, WindowMatrix
 
 if TYPE_CHECKING:
-    from tsprune.model.clock import Slots
     from tsprune.types import Floats, Matrix
 
 #: Features of a window that are in the unit of the series, so that their centre is its level.
@@ -45,10 +46,10 @@ def expected(model: Any, values: Floats, slots: Slots) -> Expected | None:
     d = model.n_features
     total = np.zeros((len(values), d))
     for part in getattr(model, "parts", ()):
-        if isinstance(part, SeasonProfile):
-            total += part.seasonal(slots)[:, :d]
+        if isinstance(part, SeasonProfile | AdaptedSeason):
+            total += part.foreseen(values, slots)[:, :d]
         elif isinstance(part, BlockTrend):
-            return Expected(total + part.trend(values, slots)[:, :d], part.scale[:d, 0])
+            return Expected(total + part.foreseen(values, slots)[:, :d], part.scale[:d, 0])
         elif isinstance(part, WindowMatrix):
             level = _level(part, d)
             return None if level is None else Expected(total + level[0], level[1])
@@ -60,8 +61,6 @@ def expected(model: Any, values: Floats, slots: Slots) -> Expected | None:
 
 def knows_expected(model: Any) -> bool:
     """Whether the model can tell what it expects."""
-    from tsprune.model.clock import Slots
-
     return hasattr(model, "parts") and expected(model, np.zeros((1, model.n_features)), Slots.counted(1)) is not None
 
 

@@ -1,0 +1,133 @@
+"""What each candidate says of rows that it has not learned from, once as they are and once with anomalies written into them.
+
+The anomalies give the candidates something to agree or disagree on.  They are no estimate of quality: measured, the
+best injected score of a series says nothing about the quality reached there.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from tsprune.blend import HELD_BACK, Learner, held_back, taken
+from tsprune.choose.budget import estimated_us
+from tsprune.errors import BadSeries
+from tsprune.model.blend import Tail
+from tsprune.progress import track
+from tsprune.series.inject import inject
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tsprune.choose.members import Maker, Recipe
+    from tsprune.series.table import Table
+    from tsprune.types import Floats, Ints
+
+#: Injected anomalies, and rows that each needs.
+EVENTS, ROOM = 24, 48
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A candidate: its calibrated tails on the judged rows, and what it costs."""
+
+    recipe: Recipe
+    tails: Floats
+    nbytes: int
+    us_per_row: float
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Candidates on the same rows.
+
+    Attributes
+    ----------
+    tried : dict of Recipe to Tried
+    labels : ndarray of 0 and 1, or None
+        Of the judged rows, where labels were given and hold enough events.
+    dropped : dict of str to str
+        Views that cannot be learned here, and why.
+    late : int
+        Candidates that were left out when the time was up.
+    """
+
+    tried: dict[Recipe, Tried]
+    labels: Ints | None
+    dropped: dict[str, str]
+    late: int
+
+
+def run_trial(table: Table, labels: Ints | None, maker: Maker, recipes: Sequence[Recipe], seconds: float | None, seed: int) -> Trial:
+    """Learn every candidate on the first rows, and let it speak of the last."""
+    deadline = np.inf if seconds is None else time.monotonic() + seconds
+    if labels is not None:
+        first = len(table) - round(HELD_BACK * len(table))
+        bench = Bench(Learner(taken(_without_events(table, labels), first)), [table], first, labels[first:])
+        return _raced(bench, maker, recipes, deadline)
+    for cut, stop in held_back(len(table)):
+        clean = taken(table, stop)
+        bench = Bench(Learner(taken(table, cut) if cut else table), [clean, *_injected(clean, cut, seed)], cut, None)
+        trial = _raced(bench, maker, recipes, deadline)
+        if trial.tried:
+            return trial
+    raise BadSeries(f"no view can be learned from {len(table)} rows: {next(iter(trial.dropped.values()))}")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What candidates learn from, and the tables of which they judge the rows from `first` on."""
+
+    learner: Learner
+    judged: list[Table]
+    first: int
+    labels: Ints | None
+
+
+def _raced(bench: Bench, maker: Maker, recipes: Sequence[Recipe], deadline: float) -> Trial:
+    tried: dict[Recipe, Tried] = {}
+    dropped: dict[str, str] = {}
+    late = 0
+    for recipe in track(recipes, "trying views of the series"):
+        if time.monotonic() > deadline and tried:
+            late += 1
+        elif recipe.view not in dropped:
+            try:
+                tried[recipe] = _try(recipe, maker, bench)
+            except BadSeries as error:
+                dropped[recipe.view] = str(error)
+    return Trial(tried, bench.labels, dropped, late)
+
+
+def _try(recipe: Recipe, maker: Maker, bench: Bench) -> Tried:
+    pipeline = maker.pipeline(recipe)
+    scores = [bench.learner.scores(pipeline, table, bench.first) for table in bench.judged]
+    tail = Tail.of(scores[0] if bench.labels is None else np.where(bench.labels == 1, np.nan, scores[0]))
+    parts, detector = bench.learner.chain(pipeline)
+    nbytes = sum(part.nbytes for part in (*parts, detector, tail))
+    return Tried(recipe, tail.u(np.concatenate(scores)), nbytes, estimated_us(parts, detector))
+
+
+def _without_events(table: Table, labels: Ints | None) -> Table:
+    """The rows with those of events missing: nothing is learned from them."""
+    if labels is None:
+        return table
+    values = table.values.copy()
+    values[labels == 1] = np.nan
+    return replace(table, values=values)
+
+
+def _injected(table: Table, cut: int, seed: int) -> list[Table]:
+    """The judged rows with anomalies written into them; none where there is no room."""
+    rows = table.values[cut:]
+    n_events = min(EVENTS, len(rows) // ROOM)
+    frame: Any = pd.DataFrame(rows, columns=list(table.columns))
+    try:
+        changed, _, _ = inject(frame, n_events=max(1, n_events), random_state=seed)
+    except BadSeries:
+        return []
+    return [replace(table, values=np.concatenate([table.values[:cut], changed.to_numpy(dtype=np.float64)]))]

@@ -1,0 +1,67 @@
+"""A detector that needs no more than distances: how far the k-th nearest of some training rows is."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, OutlierMixin
+
+from tsprune.detect.standard import rows_of, standard
+from tsprune.errors import NotPrunable
+from tsprune.model.nearest import Nearest
+from tsprune.params import check_count
+
+
+class NearestRows(OutlierMixin, BaseEstimator):
+    """Distance to the k-th nearest of at most `n_references` training rows, on standardised columns.
+
+    The strongest member of a blend of views, and the strongest simple detector on point statistics.
+
+    Parameters
+    ----------
+    n_neighbors : int
+    n_references : int
+        Training rows that are kept, drawn without replacement.  4,000 are a little better than 800, and cost five times as much.
+    random_state : int or None
+
+    Attributes
+    ----------
+    part_ : Nearest
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tsprune.detect import NearestRows
+    >>> X = np.random.default_rng(0).normal(size=(500, 2))
+    >>> far, near = NearestRows(random_state=0).fit(X).decision_function(np.array([[6.0, 6.0], [0.0, 0.0]]))
+    >>> bool(far > 20 * near)
+    True
+    """
+
+    def __init__(self, n_neighbors: int = 5, n_references: int = 2000, random_state: int | None = None):
+        self.n_neighbors = n_neighbors
+        self.n_references = n_references
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Keep some of the complete rows X, shape (n, d)."""
+        rows = rows_of(X)
+        check_count(n_references=self.n_references)
+        k = min(check_count(n_neighbors=self.n_neighbors), self.n_references, len(rows))
+        rng = np.random.default_rng(self.random_state)
+        drawn = np.sort(rng.permutation(len(rows))[: self.n_references])
+        self.n_features_in_ = rows.shape[1]
+        self.part_ = Nearest.of(rows[drawn], *standard(rows), k)
+        return self
+
+    def decision_function(self, X: Any) -> Any:
+        """The distance of each row; higher = more anomalous."""
+        return self.part_.anomaly_score(X)
+
+
+def to_nearest(detector: Any) -> Nearest:
+    """The part of a fitted `NearestRows`."""
+    if not hasattr(detector, "part_"):
+        raise NotPrunable(f"{type(detector).__name__} is not fitted. Call fit first.")
+    return detector.part_

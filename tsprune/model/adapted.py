@@ -1,0 +1,95 @@
+"""A season that follows its last cycles, within bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from tsprune.errors import BadModelFile
+from tsprune.kernels.season import drift
+from tsprune.model.part import Part, Spec, read
+from tsprune.model.season import SeasonProfile
+
+if TYPE_CHECKING:
+    from tsprune.model.clock import Slots
+    from tsprune.types import AnyArray, Floats, Ints, Json
+
+#: A correction is smoothed over so small a share of a period to either side.
+SMOOTHED = 48
+
+
+@dataclass(frozen=True)
+class AdaptedSeason(Part):
+    """Subtract a season, and the median of what it left at the same phase of the last cycles, clipped.
+
+    A fault that fills more than half of these cycles enters the correction: it can hide, and fake, as much as the clip.
+    """
+
+    season: SeasonProfile
+    cycles: int  # whole cycles that are looked back
+    clip: Floats  # largest correction of each column, in its unit
+    margin: int  # slots by which the wall clock may have been moved meanwhile
+
+    def check(self) -> None:
+        if len(self.clip) != self.season.n_features or self.clip.min() < 0.0:
+            raise ValueError("the clips of the season's correction do not fit")
+        if not 1 <= self.cycles <= 64 or not 0 <= self.margin <= 2**31:
+            raise ValueError("the cycles of the season's correction are out of range")
+
+    @property
+    def n_features(self) -> int:
+        return self.season.n_features
+
+    @property
+    def uses_clock(self) -> bool:
+        return self.season.uses_clock
+
+    @property
+    def lookback(self) -> int:
+        periods = self.season.shortest().values()
+        return (self.cycles + 1) * max(periods) + self.margin if periods else 0
+
+    def apply(self, values: Floats, clock: Slots) -> Floats:
+        left = self.season.apply(values, clock)
+        return left - self.correction(left, self.season.slots(clock))
+
+    def foreseen(self, values: Floats, clock: Slots) -> Floats:
+        """What a row would be if nothing happened, shape (n, d): the season."""
+        left = self.season.apply(values, clock)
+        return self.season.seasonal(clock) + self.correction(left, self.season.slots(clock))
+
+    def correction(self, left: Floats, slots: Ints) -> Floats:
+        """What the last cycles add to the season, from what the season left, shape (n, d)."""
+        return np.clip(moved(self.season, left, slots, self.cycles), -self.clip, self.clip)
+
+    def at_clip(self, values: Floats, clock: Slots) -> Floats:
+        """Share of the rows of the latest cycle whose correction stands at its clip, shape (d,): the season has moved."""
+        slots = self.season.slots(clock)
+        correction = np.abs(self.correction(self.season.apply(values, clock), slots))
+        shares = np.zeros(self.n_features)
+        for column, period in self.season.shortest().items():
+            shares[column] = np.mean(correction[slots > slots[-1] - period, column] >= self.clip[column])
+        return shares
+
+    def to_spec(self) -> Spec:
+        return Spec("AdaptedSeason", {"cycles": self.cycles, "margin": self.margin}, {"clip": self.clip}, (self.season.to_spec(),))
+
+    @classmethod
+    def from_spec(cls, facts: Mapping[str, Json], arrays: Mapping[str, AnyArray], parts: tuple[Part, ...] = ()) -> Self:
+        if set(facts) != {"cycles", "margin"} or set(arrays) != {"clip"} or len(parts) != 1 or not isinstance(parts[0], SeasonProfile):
+            raise BadModelFile("the adapted season is not of the known form.")
+        given = {"cycles": ("int", facts["cycles"]), "clip": ("Floats", arrays["clip"]), "margin": ("int", facts["margin"])}
+        part = cls(parts[0], **{name: read(kind, value, f"AdaptedSeason.{name}") for name, (kind, value) in given.items()})
+        part.check()
+        return part
+
+
+def moved(season: SeasonProfile, left: Floats, slots: Ints, cycles: int) -> Floats:
+    """How far the last cycles stand from the season at each row's phase, shape (n, d), from what the season left."""
+    away = np.zeros_like(left)
+    for column, period in season.shortest().items():
+        away[:, column] = drift(left[:, column], slots, period, cycles, period // SMOOTHED)
+    return away
