@@ -15,10 +15,12 @@ TOPICS: dict[str, str] = {
     "faults": "a monitoring job killed, crowded, out of disk, and run ten thousand times (--kills N --runs N --crowd N --rounds N)",
     "forest": "isolation forest: scoring against scikit-learn, pruned nodes against small forests",
     "jobs": "a scheduled run as a whole process against pandas + statsmodels + PyOD; 10,000 series in one run",
+    "ledger": "a full report: five stages, three detectors, 200 resamples at 100,000 rows",
     "metrics": "metrics against argsort, scikit-learn and the public implementations",
     "panel": "a fleet: stages, scoring, new points, threads, store, sharing, starting from it, ten million rows",
     "peers": "quality, delay, seconds and bytes beside PyOD, ADTK, pysad, stumpy and plain rules",
     "pruning": "every cut beside its honest baseline: forests, one-class SVMs, LOF, features, students",
+    "signal": "signal stages: speed, promises counted, what is explained and kept, residuals as scores",
     "signal_stl": "STL against statsmodels",
     "verdicts": "injected anomalies beside labels as judges of a stage (--sources N --seed N)",
 }

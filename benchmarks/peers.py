@@ -26,7 +26,7 @@ from tsprune import metrics
 TAUGHT, JUDGED, BEFORE = 2_000, 3_000, 500
 #: Quantile of the training scores that is the threshold.
 CALM = 0.995
-FIGURES = ("vus_pr", "event_f1", "found", "delay", "fit_s", "us_per_row", "bytes")
+FIGURES = ("vus_pr", "event_f1", "found", "delay", "silent", "fit_s", "us_per_row", "bytes")
 #: Sources of each family in a sample.
 SAMPLED = 4
 #: Methods that are not run where a quick answer is wanted.
@@ -111,7 +111,7 @@ def stretch(case: unlabelled.Case) -> tuple[pd.DataFrame, np.ndarray]:
 def figures(labels: np.ndarray, scores: np.ndarray, known: np.ndarray, buffer: int) -> dict[str, float]:
     """Quality of the scores, and of the alarms at the common threshold."""
     calm = known[np.isfinite(known)]
-    alarms = np.nan_to_num(scores, nan=-np.inf) > (np.quantile(calm, CALM) if len(calm) else np.inf)
+    alarms = above(np.nan_to_num(scores, nan=-np.inf), calm)
     starts = np.flatnonzero(np.diff(labels, prepend=0) == 1)
     stops = np.flatnonzero(np.diff(labels, append=0) == -1) + 1
     found = [alarms[a:b].any() for a, b in zip(starts, stops, strict=True)]
@@ -120,7 +120,16 @@ def figures(labels: np.ndarray, scores: np.ndarray, known: np.ndarray, buffer: i
         "event_f1": metrics.event_f1(labels, alarms),
         "found": float(np.mean(found)),
         "delay": metrics.detection_delay(labels, alarms),
+        "silent": float(np.isnan(scores).mean()),
     }
+
+
+def above(scores: np.ndarray, calm: np.ndarray) -> np.ndarray:
+    """Rows above the threshold; at it, where so many training rows share the highest score that none is above."""
+    if len(calm) == 0 or calm.min() == calm.max():
+        return np.zeros(len(scores), dtype=bool)
+    threshold = np.quantile(calm, CALM)
+    return scores > threshold if calm.max() > threshold else scores >= threshold
 
 
 def tables(lines: pd.DataFrame) -> list[str]:
@@ -139,7 +148,20 @@ def tables(lines: pd.DataFrame) -> list[str]:
 
 
 def _head(families: pd.Index) -> str:
-    names = ["method", "VUS-PR", *families, "event F1", "events found", "delay", "fit s", "us/row", "bytes", "sources won / lost", "failed"]
+    names = [
+        "method",
+        "VUS-PR",
+        *families,
+        "event F1",
+        "events found",
+        "delay",
+        "unscored",
+        "fit s",
+        "us/row",
+        "bytes",
+        "sources won / lost",
+        "failed",
+    ]
     return "| " + " | ".join(names) + " |\n|" + " --- |" * len(names)
 
 
@@ -148,6 +170,13 @@ def _line(method: str, of: pd.Series, by_family: pd.Series, groups: pd.DataFrame
     ours = sources["tsprune iforest"]
     won, lost = int((sources[method] > ours).sum()), int((sources[method] < ours).sum())
     cells = [method, f"{of['vus_pr']:.3f}", *(f"{value:.2f}" for value in by_family)]
-    cells += [f"{of['event_f1']:.3f}", f"{of['found']:.2f}", f"{of['delay']:.0f}", f"{of['fit_s']:.2f}", f"{of['us_per_row']:.1f}"]
+    cells += [
+        f"{of['event_f1']:.3f}",
+        f"{of['found']:.2f}",
+        f"{of['delay']:.0f}",
+        f"{of['silent']:.1%}",
+        f"{of['fit_s']:.2f}",
+        f"{of['us_per_row']:.1f}",
+    ]
     cells += [f"{of['bytes']:,.0f}", "" if method == "tsprune iforest" else f"{won} / {lost}", str(failed)]
     return "| " + " | ".join(cells) + " |"

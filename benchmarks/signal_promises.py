@@ -55,7 +55,9 @@ def kinds(days: int) -> dict[str, pd.Series]:
     n = len(regular)
     holed = regular.drop(regular.index[np.r_[n // 2 : n // 2 + 72, 2 * n // 3 : 2 * n // 3 + 72]])
     with_nan = regular.where(rng.random(n) > 0.1)
-    zones = {zone: _wave(pd.date_range("2026-01-10", periods=24 * days, freq="h", tz=zone)) for zone in ("Europe/Berlin", "America/New_York")}
+    zones = {
+        zone: _wave(pd.date_range("2026-01-10", periods=24 * days, freq="h", tz=zone)) for zone in ("Europe/Berlin", "America/New_York")
+    }
     doubled = pd.concat([regular, regular.iloc[rng.integers(0, n, n // 20)] + 5.0]).sort_index(kind="stable")
     return {
         "regular": regular,

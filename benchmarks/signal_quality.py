@@ -46,7 +46,9 @@ def series(quick: bool) -> Iterator[tuple[str, np.ndarray, np.ndarray, int]]:
         print(f"no real series: {path.parent} is absent")
         return
     manifest = pd.read_csv(path)
-    chosen = manifest[(manifest.period_source == "domain") & manifest.family.isin(["nab", "kpi", "ucr", "smd"]) & (manifest.n > 20 * manifest.period)]
+    chosen = manifest[
+        (manifest.period_source == "domain") & manifest.family.isin(["nab", "kpi", "ucr", "smd"]) & (manifest.n > 20 * manifest.period)
+    ]
     for row in chosen.groupby("group").first().reset_index().iloc[:: 4 if quick else 1].itertuples():
         frame = pd.read_parquet(SHARED / "data" / row.path)[:LONGEST]
         values = frame[[c for c in frame if c not in ("timestamp", "label") and not c.startswith("_")]].iloc[:, 0].astype(float)
@@ -91,7 +93,9 @@ def methods(x: np.ndarray, period: int, n_train: int) -> dict[str, Method]:
         season = Deseason(period, adapt=adapt).fit(train)
         trend = Detrend(length=min(28 * period, n_train // 2), channels=("level", "innovation"), scale=False).fit(season.transform(train))
         for k, channel in enumerate(("level", "innovation")):
-            found[f"chain {name}, {channel}"] = lambda v, season=season, trend=trend, k=k: trend.transform(season.transform(v[:, None]))[:, k]
+            found[f"chain {name}, {channel}"] = lambda v, season=season, trend=trend, k=k: trend.transform(season.transform(v[:, None]))[
+                :, k
+            ]
     return found
 
 

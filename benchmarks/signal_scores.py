@@ -49,7 +49,10 @@ def run(quick: bool = False) -> None:
     by_group = table.groupby(["set", "group", "method"], sort=False)[["ap", "hit"]].mean()
     means = by_group.groupby(["method", "set"], sort=False).mean().unstack("set")
     counts = table.groupby("set").agg(series=("name", "nunique"), sources=("group", "nunique"))
-    print("residuals as scores, means over sources: " + "; ".join(f"{s}: {r.series} series, {r.sources} sources" for s, r in counts.iterrows()))
+    print(
+        "residuals as scores, means over sources: "
+        + "; ".join(f"{s}: {r.series} series, {r.sources} sources" for s, r in counts.iterrows())
+    )
     ap = means["ap"].rename(columns=lambda name: f"AP {name}")
     ap["UCR top-1 hit"] = means["hit"].get("ucr")
     print(ap.round(3).to_string())
@@ -65,18 +68,17 @@ def labelled(quick: bool = False) -> Iterator[Labelled]:
     chosen = manifest[manifest.family.isin(["kpi", "nab", "ucr"]) & (manifest.n_events > 0)]
     for row in chosen.iloc[:: 8 if quick else 1].itertuples():
         frame = pd.read_parquet(SHARED / "data" / row.path)
-        timed = row.index == "timestamp" if isinstance(row.index, str) else "timestamp" in frame
         values = frame[[c for c in frame if c not in ("timestamp", "label") and not c.startswith("_")]].iloc[:, 0].astype(float)
-        if "timestamp" in frame:
+        timed = "timestamp" in frame
+        if timed:
             values = values.set_axis(pd.DatetimeIndex(frame["timestamp"]))
-            timed = True
         labels = frame["label"].to_numpy(int)
         if row.family == "ucr" and len(values) > LONGEST_UCR:
             continue
         values, labels = values[:LONGEST], labels[:LONGEST]
         n_train = int(row.train_len) if row.family == "ucr" else int(0.4 * len(values))
         if labels[n_train:].any():
-            yield Labelled(row.name, row.family, row.group, values, labels, n_train, bool(timed))
+            yield Labelled(row.name, row.family, row.group, values, labels, n_train, timed)
 
 
 def judged(series: Labelled) -> Iterator[dict[str, object]]:
@@ -89,7 +91,15 @@ def judged(series: Labelled) -> Iterator[dict[str, object]]:
         top = int(np.argmax(new))
         hit = float(event[0] - TOLERANCE <= top <= event[-1] + TOLERANCE) if series.family == "ucr" else np.nan
         ap = metrics.average_precision(labels, new)
-        yield {"name": series.name, "family": series.family, "group": series.group, "period": period, "method": method, "ap": ap, "hit": hit}
+        yield {
+            "name": series.name,
+            "family": series.family,
+            "group": series.group,
+            "period": period,
+            "method": method,
+            "ap": ap,
+            "hit": hit,
+        }
 
 
 def residuals(series: Labelled) -> tuple[int, dict[str, np.ndarray]]:
@@ -124,14 +134,13 @@ def _classic(values: np.ndarray, slots: np.ndarray, period: int, n_train: int) -
 def _chains(series: Labelled, period: int, season: Deseason) -> dict[str, np.ndarray]:
     """Deseason and Detrend, their channels alone and together (the largest, each in MADs of the prefix)."""
     x, train = series.values, series.values.iloc[: series.n_train]
-    length = min((28 if series.calendar else 7) * period if period else 2000, 2**30)
+    length = (28 if series.calendar else 7) * period if period else 2000
     found = {}
-    for name, adapt in (("frozen", 0.0), ("adapt=1", 1.0), ("adapt=inf", np.inf)):
+    for name, adapt in (("chain", 0.0), ("chain, adapt=1", 1.0), ("chain, adapt=inf", np.inf)):
         own = season if adapt == 0.0 else Deseason(adapt=adapt).fit(train)
-        trend = Detrend(length=max(length, 2), channels=CHANNELS).fit(own.transform(train))
+        trend = Detrend(length=length, channels=CHANNELS).fit(own.transform(train))
         found[name] = np.abs(trend.transform(own.transform(x)).to_numpy())
-    usual = found["frozen"] if series.calendar else found["adapt=inf"]
-    channels = {f"chain, {channel} only": usual[:, k] for k, channel in enumerate(CHANNELS)}
-    chains = {f"chain, {name}": channel[:, :2].max(axis=1) for name, channel in found.items()}
-    level_and_step = {"chain, level and difference": usual[:, [0, 2]].max(axis=1)}
-    return {"chain": usual[:, :2].max(axis=1), **channels, **level_and_step, **chains}
+    usual = found["chain"]
+    scores = {name: channels[:, :2].max(axis=1) for name, channels in found.items()}
+    scores |= {f"{channel} alone": usual[:, k] for k, channel in enumerate(CHANNELS)}
+    return scores | {"level and difference": usual[:, [0, 2]].max(axis=1)}

@@ -21,7 +21,7 @@ def meter(tmp_path_factory):
     frame = pd.DataFrame(
         {"Zeitstempel": wall.tz_localize(None).strftime("%d.%m.%Y %H:%M"), "heat": heat.round(1).astype(str), "meter": "HM-17"}
     )
-    change = int(np.flatnonzero(wall == pd.Timestamp("2025-10-26 02:30", tz="Europe/Berlin").tz_convert("UTC") - pd.Timedelta("30min"))[0])
+    change = int(np.flatnonzero(wall == pd.Timestamp("2025-10-26 00:30", tz="UTC"))[0])
     frame.loc[100:104, "heat"] = "n/a"
     frame = pd.concat([frame.drop(index=range(900, 960)), frame.iloc[[change]], frame.iloc[2000:2005]]).sort_index(kind="stable")
     file = tmp_path_factory.mktemp("meter") / "meter.csv"

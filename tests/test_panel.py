@@ -29,7 +29,7 @@ RICH = tsp.Pipeline(
         tsp.Pruned("iforest", keep=0.3, guard=None, random_state=0),
     ]
 )
-PLAIN = tsp.Pipeline([tsp.Deseason(24), tsp.Windows(8, "point"), "iforest"])
+PLAIN = tsp.Pipeline([tsp.Deseason(24), tsp.Windows(8, "point"), tsp.Pruned("iforest", keep=0.1, guard=None, random_state=0)])
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +66,16 @@ def test_adapted_seasons_of_many_series_stand_side_by_side():
     fitted = tsp.panel.fit(WIDE, pipeline, clusters=1)
     scores = tsp.panel.score(fitted, WIDE)
     for name in ("host-0", "host-5"):
+        np.testing.assert_array_equal(fitted.model(name).anomaly_score(WIDE[name].to_numpy(), WIDE.index.to_numpy()), scores[name])
+
+
+@pytest.mark.parametrize("method", ["hampel", "mean", "savgol"])
+def test_smoothers_of_many_series_stand_side_by_side(method):
+    """Those with weights of their own for each column, and those without."""
+    pipeline = tsp.Pipeline([tsp.Denoise(method=method, window=5), tsp.Windows(4, "point"), "subspace"])
+    fitted = tsp.panel.fit(WIDE, pipeline, clusters=1)
+    scores = tsp.panel.score(fitted, WIDE)
+    for name in ("host-0", "host-1"):
         np.testing.assert_array_equal(fitted.model(name).anomaly_score(WIDE[name].to_numpy(), WIDE.index.to_numpy()), scores[name])
 
 

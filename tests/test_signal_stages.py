@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -187,6 +189,7 @@ def test_a_fractional_period_is_folded_into_one_cycle():
 
     assert stage.periods_["value"][0] == pytest.approx(24.37, abs=0.02)
     assert stage.transform(x)[1500:].std() < 0.16
+    checks.check_all(tsp.Deseason(adapt=np.inf), x)
 
 
 def test_a_stage_of_a_day_is_small():
@@ -211,6 +214,9 @@ def test_a_damaged_adapted_season_is_refused():
             AdaptedSeason.from_spec(facts, arrays, parts)
     with pytest.raises(ValueError, match="cycles"):
         AdaptedSeason.from_spec({**spec.facts, "cycles": 10**6}, spec.arrays, (part.season,))
+    longer = replace(part.season, periods=part.season.periods + 1e9)
+    with pytest.raises(ValueError, match="longer than its profile"):
+        AdaptedSeason.from_spec(spec.facts, spec.arrays, (longer,))
     with pytest.raises(ValueError, match="clips"):
         AdaptedSeason.from_spec(spec.facts, {"clip": np.zeros(3)}, (part.season,))
     assert isinstance(spec, Spec)

@@ -21,7 +21,7 @@ from tsprune.features import Difference
 from tsprune.features.views import view
 from tsprune.kernels.windows import largest_ahead
 from tsprune.model.blend import Blend as BlendPart
-from tsprune.model.blend import Score, Tail, score_complete
+from tsprune.model.blend import CAP, Score, Tail, score_complete
 from tsprune.model.chain import Model
 from tsprune.model.clock import Slots
 from tsprune.model.windows import WindowMatrix
@@ -148,6 +148,8 @@ class Blend(Pipeline):
         learner = clone(self.threshold) if self.threshold is not None else Threshold()
         start = time.perf_counter()
         learner.fit(self.held_back_, clock=self.clock_)
+        if learner.part_.threshold >= CAP:  # no score is above the largest: one that is as large as can be is an alarm
+            learner.part_ = replace(learner.part_, threshold=float(np.nextafter(CAP, 0.0)))
         self.fit_seconds_["threshold"] = time.perf_counter() - start
         only = np.eye(len(learned), dtype=bool)
         self.named_stages_ = {name: FittedMember(MemberPart(self.blend_.keep(only[k]))) for k, name in enumerate(learned)}

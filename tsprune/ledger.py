@@ -15,13 +15,14 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from tsprune import metrics as m
-from tsprune.errors import BadParameter, BadSeries, NotPrunable
-from tsprune.evaluate import Judge, Judged, Quality, StageEffect, interval, us_per_row, verdict
+from tsprune.errors import BadParameter, BadSeries
+from tsprune.evaluate import Judge, Judged, Quality, StageEffect, interval, verdict
 from tsprune.params import n_threads
+from tsprune.prices import bytes_of, energy_kept, prices
 from tsprune.progress import track
 from tsprune.series.inject import inject
 from tsprune.series.stage import Stage
-from tsprune.series.table import Table, read_table
+from tsprune.series.table import read_table
 
 if TYPE_CHECKING:
     from tsprune.types import Floats, Ints, Mask
@@ -67,8 +68,8 @@ def keep_ledger(
     truth = injected if labels is None else _checked(labels, len(frame))
     context = _context(pipeline, frame) if context is None else _as_frame(context, pipeline)
     judge = Judge.of(truth, tuple(metrics), n_boot, random_state, _seconds(pipeline.clock_))
-    energy = {} if changed is None else _energy_kept(pipeline, frame, changed)
-    costs = _costs(pipeline, read_table(judged, clock=pipeline.clock_), energy)
+    energy = {} if changed is None else energy_kept(pipeline, frame, changed)
+    costs = prices(pipeline, read_table(judged, clock=pipeline.clock_), energy)
     # The products of the metrics are small: threads of the linear algebra would wait for each other.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(n_threads(n_jobs)) as threads:
         bench = Bench(pipeline, judge, judged, context, source, threads)
@@ -207,57 +208,6 @@ def _with_injected(frame: pd.DataFrame, random_state: int) -> tuple[pd.DataFrame
     return changed, labels.to_numpy().astype(np.int64)
 
 
-def _energy_kept(pipeline: Any, clean: pd.DataFrame, changed: pd.DataFrame) -> dict[str, float]:
-    """Of each signal stage the share of the injected anomalies' energy that comes out of it, in the unit that goes in."""
-    before, after = (read_table(frame, clock=pipeline.clock_) for frame in (clean, changed))
-    kept = {}
-    for name, stage in pipeline.named_stages_.items():
-        if not isinstance(stage, Stage):
-            break
-        kept[name] = stage.energy_kept(before, after)
-        before, after = (_through(stage, table) for table in (before, after))
-    return kept
-
-
-def _through(stage: Stage, table: Table) -> Table:
-    return table.with_values(stage.part_.apply(table.values, table.slots), stage.names(table.columns))
-
-
-def _costs(pipeline: Any, table: Table, energy: dict[str, float]) -> dict[str, dict[str, Any]]:
-    """Per stage: seconds to fit, microseconds per row, bytes, fidelity, facts."""
-    costs = {}
-    for name, fitted in pipeline.named_stages_.items():
-        costs[name] = {
-            "fit_seconds": pipeline.fit_seconds_[name],
-            "us_per_row": _latency(fitted, table),
-            "bytes": _bytes(fitted.part_),
-            "fidelity": getattr(fitted, "fidelity_", float("nan")),
-            "ceiling": getattr(fitted, "ceiling_", float("nan")),
-            "energy_kept": energy.get(name, float("nan")),
-            "facts": fitted.facts() if hasattr(fitted, "facts") else {},
-        }
-        if isinstance(fitted, Stage):
-            table = _through(fitted, table)
-    return costs
-
-
-def _latency(fitted: Any, table: Table) -> float:
-    part, values = fitted.part_, table.values
-    if isinstance(fitted, Stage):
-        return us_per_row(lambda n: part.apply(values[:n], table.slots.taken(slice(0, n))), len(values))
-    if not hasattr(part, "anomaly_score"):
-        return 0.0
-    complete = values[~np.isnan(values).any(axis=1)]
-    return us_per_row(lambda n: part.anomaly_score(complete[:n]), len(complete)) if len(complete) else float("nan")
-
-
-def _bytes(part: Any) -> float:
-    try:
-        return float(part.nbytes)
-    except NotPrunable:
-        return float("nan")
-
-
 def _seconds(clock: Any) -> float:
     return float("nan") if clock.kind == "index" else clock.duration(1) / 1e9
 
@@ -285,7 +235,7 @@ def _facts(pipeline: Any, truth: Ints, said: Judged) -> dict[str, float]:
         "events_found": float(sum(said.alarms[a:b].any() for a, b in events)),
         "alarms": float(len(alarms)),
         "alarms_outside": float(sum(not truth[a:b].any() for a, b in alarms)),
-        "bytes": _bytes(pipeline.model_),
+        "bytes": bytes_of(pipeline.model_),
         "lookback": float(pipeline.lookback_),
         "detection_delay": m.detection_delay(truth, said.alarms),
         "false_alarms_per_week": m.evaluate_all(

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from tsprune import show
-from tsprune.detect import Threshold, fit_detector, unfitted
-from tsprune.errors import BadParameter, BadSeries, NotPrunable, OverPruned
+from tsprune.detect import Threshold, fit_detector
+from tsprune.errors import BadSeries, NotPrunable
 from tsprune.model import Model
-from tsprune.prune import Guard, Pruned
+from tsprune.prune import Pruned
 from tsprune.series.stage import Stage, lookback_time
 from tsprune.series.table import Table, read_table
+from tsprune.steps import Steps
 
 if TYPE_CHECKING:
     from tsprune.model.part import Part
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from tsprune.types import Floats
 
 
-class Pipeline(BaseEstimator):
+class Pipeline(Steps):
     """Signal stages, feature stages, a detector, and where it likes a threshold.
 
     Parameters
@@ -56,9 +57,6 @@ class Pipeline(BaseEstimator):
     >>> scores.index.equals(load.index), int(scores.isna().sum())
     (True, 5)
     """
-
-    def __init__(self, steps: list[Any]):
-        self.steps = steps
 
     # -- learning ---------------------------------------------------------------------------------------------------
 
@@ -139,9 +137,9 @@ class Pipeline(BaseEstimator):
 
     def detect(self, rows: Any, context: Any = None) -> Any:
         """Whether each row is an alarm: its score is above `threshold_`."""
-        scores = self.anomaly_score(rows, context)
-        alarms = self.model_.level.exceeded(np.asarray(scores))
-        return pd.Series(alarms, index=scores.index, name="alarm") if isinstance(scores, pd.Series) else alarms
+        scores = self.anomaly_score(rows if context is None else _joined(context, rows))  # a level may follow the scores before
+        alarms = self.model_.level.exceeded(np.asarray(scores))[len(scores) - len(rows) :]
+        return pd.Series(alarms, index=rows.index, name="alarm") if isinstance(scores, pd.Series) else alarms
 
     def predict(self, rows: Any) -> Any:
         """scikit-learn's labels: -1 for an anomaly, +1 for a normal row."""
@@ -215,101 +213,6 @@ class Pipeline(BaseEstimator):
                 f"the columns are {list(table.columns)}, and the history had {list(self.columns_in_)}. Give them in that order."
             )
         return table
-
-    # -- steps and parameters ---------------------------------------------------------------------------------------
-
-    def named_steps(self) -> list[tuple[str, Any]]:
-        """The steps with their names: given, or the class in lower case."""
-        if not isinstance(self.steps, list | tuple) or not self.steps:
-            raise BadParameter(f"steps is {self.steps!r}; it is a list of stages that ends with a detector.")
-        named: list[tuple[str, Any]] = []
-        for step in self.steps:
-            pair = isinstance(step, tuple) and len(step) == 2 and isinstance(step[0], str)
-            name, stage = step if pair else (step if isinstance(step, str) else type(step).__name__.lower(), step)
-            taken = sum(other == name or other.rpartition("-")[0] == name for other, _ in named)
-            if pair and taken:
-                raise BadParameter(f"the step name {name!r} stands twice; give each step its own.")
-            named.append((f"{name}-{taken + 1}" if taken else name, stage))
-        return named
-
-    def _sorted_steps(self) -> tuple[list[tuple[str, Stage]], tuple[str, Any], tuple[str, Threshold]]:
-        named = self.named_steps()
-        threshold = named.pop() if isinstance(named[-1][1], Threshold) else ("threshold", Threshold())
-        if not named or isinstance(named[-1][1], Stage):
-            raise BadParameter("steps ends without a detector; put one last, such as 'iforest' or Pruned('lof').")
-        detector = named.pop()
-        for name, stage in named:
-            if not isinstance(stage, Stage):
-                raise BadParameter(f"step {name!r} is {stage!r}; before the detector come stages such as Deseason() or Windows().")
-        return named, detector, threshold
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Parameters of the pipeline and, by `name__parameter`, of its steps."""
-        params: dict[str, Any] = {"steps": self.steps}
-        if deep:
-            for name, stage in self.named_steps():
-                params[name] = stage
-                if hasattr(stage, "get_params"):
-                    params |= {f"{name}__{key}": value for key, value in stage.get_params(deep=True).items()}
-        return params
-
-    def set_params(self, **params: Any) -> Self:
-        """Set `steps`, a step by its name, or a parameter of a step by `name__parameter`."""
-        if "steps" in params:
-            self.steps = params.pop("steps")
-        names = [name for name, _ in self.named_steps()]
-        for key, value in params.items():
-            name, _, parameter = key.partition("__")
-            if name not in names:
-                raise BadParameter(f"{key!r} is no parameter; the steps are {', '.join(names)}.")
-            if parameter:
-                dict(self.named_steps())[name].set_params(**{parameter: value})
-            else:
-                self._replace_step(names.index(name), value)
-        return self
-
-    def _replace_step(self, at: int, value: Any) -> None:
-        old = self.steps[at]
-        steps = list(self.steps)
-        steps[at] = (old[0], value) if isinstance(old, tuple) else value
-        self.steps = steps
-
-    def without(self, *names: str) -> Pipeline:
-        """A new, unfitted pipeline without some stages; a `Pruned` detector gives way to the detector it prunes."""
-        return Pipeline(
-            [(name, _bared(stage, name in names)) for name, stage in self.named_steps() if name not in names or _is_detector(stage)]
-        )
-
-    def only(self, *names: str) -> Pipeline:
-        """A new, unfitted pipeline of the bare detector and, of the other stages, only these."""
-        others = [name for name, stage in self.named_steps() if name not in names and not isinstance(stage, Threshold)]
-        return self.without(*others)
-
-    def guarded(self, report: Report, guard: Guard | None = None) -> Pipeline:
-        """A new, unfitted pipeline without the stages that a guard refuses on the evidence of a report.
-
-        Raises
-        ------
-        OverPruned
-            If a stage is refused and the guard says `on_fail="raise"`.
-        """
-        guard = guard or Guard()
-        refused = report.refused(guard)
-        if refused and guard.on_fail == "raise":
-            told = "; ".join(f"{name}: {reason}" for name, reason in refused.items())
-            raise OverPruned(f"{told}. Leave these stages out, or allow a larger quality_loss.")
-        return self.without(*refused)
-
-
-def _is_detector(stage: Any) -> bool:
-    return not isinstance(stage, Stage | Threshold)
-
-
-def _bared(stage: Any, bare: bool) -> Any:
-    """An unfitted copy of a step; of a `Pruned` to be left out, the detector within, with the same seed."""
-    if bare and isinstance(stage, Pruned):
-        return unfitted(stage.detector, stage.random_state, stage.n_jobs)
-    return stage if isinstance(stage, str) else clone(stage, safe=False)
 
 
 def _fit_detector(detector: Any, X: Floats) -> Any:

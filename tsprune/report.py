@@ -146,7 +146,7 @@ def make_report(
         pd.Series(ledger.labels, index=index, name="label"),
         pipeline.threshold_,
         ledger.facts,
-        tuple(cut_note(name, stage) for name, stage in pipeline.named_stages_.items() if hasattr(stage, "fidelity_")),
+        tuple(cut_note(name, stage) for name, stage in pipeline.named_stages_.items() if hasattr(stage, "refused_")),
         _recipe(pipeline, index, metrics, n_boot, random_state),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from sklearn.base import clone
@@ -21,6 +21,7 @@ from tsprune.detect.opaque import Opaque
 from tsprune.detect.subspace import SubspaceDistance, to_subspace
 from tsprune.errors import BadParameter, NotPrunable
 from tsprune.model.density import Density
+from tsprune.params import check_count
 
 if TYPE_CHECKING:
     from tsprune.model.chain import Detector
@@ -50,12 +51,49 @@ CONVERTERS: dict[str, Callable[[Any], Detector]] = {
 }
 
 
+#: Rows that a detector learns from at the most where it goes by its short name: its time grows with their square.
+MOST_ROWS = {"lof": 10_000, "ocsvm": 10_000}
+
+
 @dataclass(frozen=True)
 class FittedDetector:
     """A fitted detector and its part of a model."""
 
     estimator: Any
     part_: Detector
+    n_rows: int
+
+    def facts(self) -> dict[str, float]:
+        """Rows that it learned from."""
+        return {"rows_learned": float(self.n_rows)}
+
+
+def sampled(detector: Any, X: Floats, sample: int | Literal["auto"] | None = "auto") -> Floats:
+    """Rows that a detector learns from, in their order: all, or a random sample.
+
+    The sample is the same for every seed: pipelines that are compared learn from the same rows.
+
+    Parameters
+    ----------
+    detector : str or estimator
+    X : ndarray, shape (n, d)
+    sample : "auto", int or None
+        "auto": at most 10,000 for "lof" and "ocsvm" by their short names, all for any other; None: all.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tsprune.detect.fitted import sampled
+    >>> len(sampled("lof", np.zeros((20_000, 2)))), len(sampled("iforest", np.zeros((20_000, 2))))
+    (10000, 20000)
+    """
+    if sample == "auto":
+        most = MOST_ROWS.get(detector, len(X)) if isinstance(detector, str) else len(X)
+    else:
+        most = len(X) if sample is None else check_count(sample=sample, low=2)
+    if len(X) <= most:
+        return X
+    return X[np.sort(np.random.default_rng(0).permutation(len(X))[:most])]
 
 
 def unfitted(detector: Any, random_state: int | None = None, n_jobs: int | None = None) -> Any:
@@ -84,15 +122,23 @@ def unfitted(detector: Any, random_state: int | None = None, n_jobs: int | None 
     return made
 
 
-def fit_detector(detector: Any, X: Floats, *, random_state: int | None = None, n_jobs: int | None = None) -> FittedDetector:
+def fit_detector(
+    detector: Any,
+    X: Floats,
+    *,
+    random_state: int | None = None,
+    n_jobs: int | None = None,
+    sample: int | Literal["auto"] | None = "auto",
+) -> FittedDetector:
     """Fit a clone of the detector on complete rows, shape (n, d); one frozen by scikit-learn's FrozenEstimator is taken as it is."""
     if isinstance(detector, FrozenEstimator):
-        return FittedDetector(detector.estimator, to_part(detector.estimator))
+        return FittedDetector(detector.estimator, to_part(detector.estimator), len(X))
     made = unfitted(detector, random_state, n_jobs)
+    rows = sampled(detector, X, sample)
     if isinstance(detector, str) and detector == "lof":  # scikit-learn's fit is a search of neighbours, which ours repeats anyway
-        return FittedDetector(made, Density.of(np.ascontiguousarray(X, dtype=np.float64), made.n_neighbors))
-    made.fit(X)
-    return FittedDetector(made, to_part(made))
+        return FittedDetector(made, Density.of(np.ascontiguousarray(rows, dtype=np.float64), made.n_neighbors), len(rows))
+    made.fit(rows)
+    return FittedDetector(made, to_part(made), len(rows))
 
 
 def to_part(detector: Any) -> Detector:

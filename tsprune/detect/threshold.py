@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -10,7 +10,8 @@ from sklearn.base import BaseEstimator
 from tsprune.errors import BadParameter, BadSeries
 from tsprune.model.clock import NANOSECONDS
 from tsprune.model.level import Level
-from tsprune.params import check_number, check_share
+from tsprune.model.rolling import RollingLevel
+from tsprune.params import check_choice, check_count, check_number, check_share
 
 if TYPE_CHECKING:
     from tsprune.model.clock import Clock
@@ -21,6 +22,10 @@ DEFAULT_RATE = 0.005
 
 #: Share of the rows that are above a threshold at the most, whatever the budget: all rows together are one alarm, too.
 LARGEST_RATE = 0.2
+
+
+#: Share of the scores that are peaks.
+PEAKS = 0.02
 
 
 class Threshold(BaseEstimator):
@@ -34,6 +39,12 @@ class Threshold(BaseEstimator):
         Alarms a week that the training series may have raised.  Needs timestamps.
     rate : float, optional
         Share of the training rows above the threshold, in (0, 1]; 0.005 where neither is given.
+    method : "count" or "evt"
+        "count" takes an order statistic of the training scores; "evt" a generalised Pareto tail fitted beyond their 98 % quantile
+        (peaks over threshold), for rates that are rarer than the history is long.
+    recalibrate : int, optional
+        The threshold follows the last so many scores: a row is an alarm when it is above all but the share of them.  A fixed
+        threshold does not hold where a series drifts (docs/choosing.md); 3000 was measured to.
 
     Attributes
     ----------
@@ -49,9 +60,17 @@ class Threshold(BaseEstimator):
     89.0
     """
 
-    def __init__(self, alarms_per_week: float | None = None, rate: float | None = None):
+    def __init__(
+        self,
+        alarms_per_week: float | None = None,
+        rate: float | None = None,
+        method: Literal["count", "evt"] = "count",
+        recalibrate: int | None = None,
+    ):
         self.alarms_per_week = alarms_per_week
         self.rate = rate
+        self.method = method
+        self.recalibrate = recalibrate
 
     def fit(self, scores: Floats, y: None = None, *, clock: Clock | None = None) -> Self:
         """Learn from training scores, shape (n,), in time order; rows without a score count as quiet."""
@@ -60,17 +79,66 @@ class Threshold(BaseEstimator):
         scores = np.asarray(scores, dtype=np.float64)
         if np.isnan(scores).all():
             raise BadSeries("no training row has a score: every window misses a value. Give a longer history or fill the gaps.")
+        check_choice(("count", "evt"), method=self.method)
         if self.alarms_per_week is None:
             rate = DEFAULT_RATE if self.rate is None else check_share(rate=self.rate, way_out="For one row in a thousand, give 0.001.")
-            level = _above_share(scores, rate)
+            level = _above_share(scores, rate) if self.method == "count" else beyond_peaks(scores[~np.isnan(scores)], rate)
+        elif self.method == "evt":
+            raise BadParameter("method is 'evt', which knows rows and no alarms: give rate instead of alarms_per_week.")
         else:
             budget = check_number(alarms_per_week=self.alarms_per_week, low=0.0)
             if clock is None or clock.kind == "index":
                 raise BadParameter("alarms_per_week needs timestamps: on an integer index give rate, the share of rows.")
             level = _within_budget(scores, budget * len(scores) * clock.duration(1) / NANOSECONDS["W"])
-        self.part_ = Level(float(level))
+        self.part_: Level = Level(float(level))
         self.alarms_ = count_alarms(self.part_.exceeded(scores))
+        if self.recalibrate is not None:
+            self.part_ = self._rolling(scores)
         return self
+
+    def _rolling(self, scores: Floats) -> RollingLevel:
+        """A level that follows the scores at the share that the fixed one has on the training rows."""
+        rows = check_count(low=2, recalibrate=self.recalibrate)  # type: ignore[arg-type]
+        there = max(1, int((~np.isnan(scores)).sum()))
+        share = self.rate or (DEFAULT_RATE if self.alarms_per_week is None else self.part_.exceeded(scores).sum() / there)
+        return RollingLevel(self.part_.threshold, float(np.clip(share, 1.0 / (rows + 1), LARGEST_RATE)), rows)
+
+
+def beyond_peaks(scores: Floats, rate: float) -> float:
+    """The score that a share of the rows will exceed, by a generalised Pareto tail beyond the 98 % quantile.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n,)
+        Without NaN.
+    rate : float
+        In (0, 1]; from the 98 % quantile down, the quantile itself is taken.
+
+    Source
+    ------
+    Hosking & Wallis (1987), Parameter and quantile estimation for the generalized Pareto distribution, Technometrics 29:
+    probability-weighted moments.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tsprune.detect.threshold import beyond_peaks
+    >>> scores = np.random.default_rng(0).exponential(size=20_000)
+    >>> bool(abs(beyond_peaks(scores, 1e-5) - np.log(1e5)) < 2)
+    True
+    """
+    ranked = np.sort(scores)
+    start = float(np.quantile(ranked, 1.0 - PEAKS))
+    excess = ranked[ranked > start] - start
+    if rate >= PEAKS or len(excess) < 2:
+        return float(np.quantile(ranked, 1.0 - rate))
+    weights = 1.0 - (np.arange(1, len(excess) + 1) - 0.35) / len(excess)
+    first, second = float(excess.mean()), float((weights * excess).mean())
+    spread = max(first - 2.0 * second, 1e-12 * first)
+    shape = float(np.clip(2.0 - first / spread, -0.5, 0.5))  # heavier or shorter tails are an accident of few peaks
+    size = first * (1.0 - shape)
+    times = len(excess) / (rate * len(ranked))
+    return start + (size * np.log(times) if abs(shape) < 1e-6 else size / shape * (times**shape - 1.0))
 
 
 def count_alarms(exceeded: np.ndarray) -> int:

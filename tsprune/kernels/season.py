@@ -5,6 +5,7 @@ Order statistics, and sums in one order: a row has the same bits in one batch, i
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,7 +47,7 @@ def subtract_profile(values: Floats, slots: Ints, profile: Floats) -> None:
         values -= at_phase(slots, len(profile), profile)
 
 
-def drift(values: Floats, slots: Ints, period: int, cycles: int, half: int) -> Floats:
+def drift(values: Floats, slots: Ints, period: float, cycles: int, half: int) -> Floats:
     """How the shape of the last cycles differs from nothing: the median over them, at each row's phase.
 
     Parameters
@@ -55,8 +56,10 @@ def drift(values: Floats, slots: Ints, period: int, cycles: int, half: int) -> F
         What the profile leaves; NaN where missing.
     slots : ndarray of int, shape (n,)
         Of the wall clock perhaps: rows whose hour comes twice may go back.
-    period, cycles : int
-        Slots of a cycle, and how many whole cycles before a row's own are looked at.
+    period : float
+        Slots of a cycle; of a fractional one, cycles are a slot longer or shorter by turns.
+    cycles : int
+        How many whole cycles before a row's own are looked at.
     half : int
         Each cycle is smoothed around its ends by tricube weights over so many slots to either side.
 
@@ -73,19 +76,29 @@ def drift(values: Floats, slots: Ints, period: int, cycles: int, half: int) -> F
     >>> drift(np.tile([1.0, 5.0, 3.0], 5), np.arange(15), period=3, cycles=4, half=0)[-4:]
     array([ 0., -2.,  2.,  0.])
     """
-    cycle = slots // period
+    cycle, place, width = _places(slots, period)
     number = np.maximum.accumulate(cycle)
     rank = np.cumsum(np.diff(number, prepend=number[:1]) > 0)
-    grid = np.full((rank[-1] + 1, period), np.nan)
+    grid = np.full((rank[-1] + 1, width), np.nan)
     early = number == cycle  # rows of an hour that comes again after its cycle has ended are no history
-    grid[rank[early], (slots - cycle * period)[early]] = values[early]
+    grid[rank[early], place[early]] = values[early]
     shape = _smoothed(grid - nan_median(grid)[:, None], half)
     first = np.searchsorted(rank, np.arange(len(grid)))
     at = np.cumsum(np.minimum(np.diff(number[first], prepend=number[0]), cycles + 1))  # a longer gap looks the same from behind it
-    line = np.full((cycles + at[-1] + 1, period), np.nan)
+    line = np.full((cycles + at[-1] + 1, width), np.nan)
     line[cycles + at] = shape
     middle, count = _middle([line[at + back] for back in range(cycles)])
-    return np.where(count >= FEWEST, middle, 0.0)[rank, slots - cycle * period]
+    return np.where(count >= FEWEST, middle, 0.0)[rank, place]
+
+
+def _places(slots: Ints, period: float) -> tuple[Ints, Ints, int]:
+    """The cycle of each slot, its place within, and the places of the longest cycle."""
+    if period == int(period):
+        cycle = slots // int(period)
+        return cycle, slots - cycle * int(period), int(period)
+    cycle = (slots // period).astype(np.int64)
+    width = math.ceil(period)
+    return cycle, np.clip((slots - cycle * period).astype(np.int64), 0, width - 1), width
 
 
 def _smoothed(cycles: Floats, half: int) -> Floats:

@@ -13,6 +13,7 @@ from tsprune.model.forest import Forest
 from tsprune.model.level import Level
 from tsprune.model.member import Fleet, Member
 from tsprune.model.nearest import Nearest
+from tsprune.model.rolling import RollingLevel
 from tsprune.model.season import SeasonProfile
 from tsprune.model.smooth import Smoother
 from tsprune.model.subspace import Subspace
@@ -36,6 +37,7 @@ __all__ = [
     "Model",
     "Nearest",
     "Neighbours",
+    "RollingLevel",
     "Score",
     "SeasonProfile",
     "Smoother",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -38,6 +39,8 @@ class AdaptedSeason(Part):
             raise ValueError("the clips of the season's correction do not fit")
         if not 1 <= self.cycles <= 64 or not 0 <= self.margin <= 2**31:
             raise ValueError("the cycles of the season's correction are out of range")
+        if any(period > bins for period, bins in zip(self.season.periods, self.season.bins, strict=True)):
+            raise ValueError("a period of the adapted season is longer than its profile")
 
     @property
     def n_features(self) -> int:
@@ -50,7 +53,7 @@ class AdaptedSeason(Part):
     @property
     def lookback(self) -> int:
         periods = self.season.shortest().values()
-        return (self.cycles + 1) * max(periods) + self.margin if periods else 0
+        return math.ceil((self.cycles + 1) * max(periods)) + 1 + self.margin if periods else 0
 
     def apply(self, values: Floats, clock: Slots) -> Floats:
         left = self.season.apply(values, clock)
@@ -91,5 +94,5 @@ def moved(season: SeasonProfile, left: Floats, slots: Ints, cycles: int) -> Floa
     """How far the last cycles stand from the season at each row's phase, shape (n, d), from what the season left."""
     away = np.zeros_like(left)
     for column, period in season.shortest().items():
-        away[:, column] = drift(left[:, column], slots, period, cycles, period // SMOOTHED)
+        away[:, column] = drift(left[:, column], slots, period, cycles, int(period) // SMOOTHED)
     return away

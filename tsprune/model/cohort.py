@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 TOGETHER = 256
 #: Windows that go through the detector together: what the cache holds.
 WINDOWS = 1 << 14
+#: Up to so many new rows, more series go together: the detector is fast on many windows only.
+FEW = 32
 #: Rows that go through the stages at a time.
 ROWS = 1 << 13
 
@@ -84,23 +86,30 @@ class Cohort:
     def strips(self, values: Matrix, slots: Slots, skip: int = 0) -> list[tuple[int, int, Callable[[], Matrix]]]:
         """The work in pieces that threads can share: first and last series, and what gives their scores."""
         n = len(self.members)
+        width = TOGETHER if len(values) - skip > FEW else WINDOWS
 
         def work(strip: _Strip, low: int, high: int) -> Callable[[], Matrix]:
             return lambda: strip.anomaly_score(values[:, low:high], slots, self.lookback, skip)
 
-        bounds = [(low, min(low + TOGETHER, n)) for low in range(0, n, TOGETHER)]
-        return [(low, high, work(self._strips[k], low, high)) for k, (low, high) in enumerate(bounds)]
+        bounds = [(low, min(low + width, n)) for low in range(0, n, width)]
+        return [(low, high, work(strip, low, high)) for strip, (low, high) in zip(self._strips(width), bounds, strict=True)]
 
     def channel_values(self, values: Matrix, slots: Slots) -> Floats:
         """What comes out of the signal stages, centred and scaled: shape (n, n_series, channels)."""
         phases = Phases(slots)
-        pieces = [strip.signal(values[:, k * TOGETHER : (k + 1) * TOGETHER], slots, phases) for k, strip in enumerate(self._strips)]
+        pieces = [strip.signal(values[:, k * TOGETHER : (k + 1) * TOGETHER], slots, phases) for k, strip in enumerate(self._strips(TOGETHER))]
         return np.concatenate(pieces, axis=1).reshape(len(values), -1, self.channels)
 
+    def _strips(self, width: int) -> list[_Strip]:
+        """The members, so many at a time, with their parts joined; kept for the next call."""
+        if width not in self._joined:
+            members = [self.members[low : low + width] for low in range(0, len(self.members), width)]
+            self._joined[width] = [_Strip(self.fleet, own) for own in members]
+        return self._joined[width]
+
     @cached_property
-    def _strips(self) -> list[_Strip]:
-        members = [self.members[low : low + TOGETHER] for low in range(0, len(self.members), TOGETHER)]
-        return [_Strip(self.fleet, own) for own in members]
+    def _joined(self) -> dict[int, list[_Strip]]:
+        return {}
 
 
 class _Strip:

@@ -69,10 +69,9 @@ class SeasonProfile(Part):
         """The slots that the phase is counted by."""
         return clock.wall if self.wall else clock.absolute
 
-    def shortest(self) -> dict[int, int]:
-        """The shortest whole period of each column that has one: what the last cycles can correct."""
-        whole = [(column, bins) for column, period, bins in zip(self.columns, self.periods, self.bins, strict=True) if period == bins]
-        return dict(reversed(whole))
+    def shortest(self) -> dict[int, float]:
+        """The shortest period of each column that has one: by this the last cycles can correct it."""
+        return dict(reversed(list(zip(self.columns, self.periods.tolist(), strict=True))))
 
     def _terms(self) -> list[tuple[int, float, Floats]]:
         ends = np.cumsum(self.bins, dtype=np.int64)

@@ -107,6 +107,31 @@ def config_of(tables: Mapping[str, Any], *, folder: Path | None = None, place: P
     return config
 
 
+def reference() -> str:
+    """All sections of a job file as Markdown: docs/jobs.md holds this text.
+
+    >>> from tsprune.monitor.config import reference
+    >>> reference().splitlines()[0]
+    '### `[source]` with `kind = "csv"` or `"parquet"`'
+    """
+    parts = {
+        '[source]` with `kind = "csv"` or `"parquet"': s.FileSource,
+        '[source]` with `kind = "sql"': s.SqlSource,
+        '[source]` with `kind = "prometheus"': s.PrometheusSource,
+        "[model]": s.ModelChoice,
+        "[schedule]": s.Schedule,
+        "[alert]": s.AlertRules,
+        '[[sink]]` with `kind = "stdout"': s.StdoutSink,
+        '[[sink]]` with `kind = "file"': s.FileSink,
+        '[[sink]]` with `kind = "webhook"': s.WebhookSink,
+        '[[sink]]` with `kind = "alertmanager"': s.AlertmanagerSink,
+        "[store]": s.Keeping,
+        "[metrics]": s.Textfile,
+        "[refit]": s.Refit,
+    }
+    return "\n\n".join(f"### `{title}`\n\n{kind.__doc__}\n\n{f.reference(kind)}" for title, kind in parts.items())
+
+
 def _by_kind(kinds: Mapping[str, type[Any]], table: Any, place: Place) -> Any:
     if not isinstance(table, dict) or "kind" not in table:
         raise place.at("kind").refuse(f"is missing; it is one of {', '.join(kinds)}.")

@@ -29,6 +29,9 @@ SLACK, CAP, LIMIT = 1.0, 4.0, 8.0
 #: A day's standard deviation is taken to be at least this: of features in scales, of scores relative to the threshold, of shares.
 _LEAST = {"inputs": 0.02, "spread": 0.02, "scores": 0.01, "alarms": 0.002}
 
+#: A larger share of alarm rows is never usual: a model that began with it was stale from the beginning.
+_OFTEN = 0.05
+
 
 @dataclass(frozen=True)
 class Drift:
@@ -88,7 +91,7 @@ def _grouped(table: Floats) -> Floats:
 
 def _drift(name: str, daily: Floats, day: Floats) -> Drift:
     usual = daily[:REFERENCE]
-    centre = float(np.median(usual))
+    centre = min(float(np.median(usual)), _OFTEN if name == "alarms" else np.inf)
     sigma = max(float(np.std(usual, ddof=1)), _LEAST[name])
     later = np.clip((daily[REFERENCE:] - centre) / sigma, -CAP, CAP)
     up, rose = _cumulated(later)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -68,11 +69,28 @@ def _line(text: str, path: tuple[str | int, ...]) -> int:
     return best_line
 
 
-def setting(read: Reader, default: Any = dataclasses.MISSING) -> Any:
-    """A field of a table: how its value is read, and its default, written as in the file; without one it must be given."""
+def setting(read: Reader, default: Any = dataclasses.MISSING, *, what: str) -> Any:
+    """A field of a table: how its value is read, its default, written as in the file (without one it must be given), what it is."""
+    facts = {"read": read, "written": default, "what": what}
     if default is dataclasses.MISSING:
-        return dataclasses.field(metadata={"read": read})
-    return dataclasses.field(default=default if default is None else read(default), metadata={"read": read})
+        return dataclasses.field(metadata=facts)
+    return dataclasses.field(default=default if default is None else read(default), metadata=facts)
+
+
+def reference(kind: type) -> str:
+    """The keys of a table as Markdown.
+
+    >>> from tsprune.monitor.fields import reference
+    >>> from tsprune.monitor.sections import Textfile
+    >>> print(reference(Textfile).splitlines()[2])
+    | `textfile` | none | such as `/var/lib/prometheus/node-exporter/NAME.prom` |
+    """
+    lines = ["| key | default | what |", "| --- | --- | --- |"]
+    for field in dataclasses.fields(kind):
+        written = field.metadata["written"]
+        default = "**needed**" if written is dataclasses.MISSING else "none" if written is None else f"`{json.dumps(written)}`"
+        lines.append(f"| `{field.name.rstrip('_')}` | {default} | {field.metadata['what']} |")
+    return "\n".join(lines)
 
 
 def read_table(kind: type[T], table: Any, place: Place) -> T:

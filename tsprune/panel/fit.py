@@ -353,18 +353,15 @@ def learn(
     rows = read_frame(frame, Names(id, time, value)).rows
     if rows.stamps == (model.fleet.clocks[0].kind == "index"):
         raise BadSeries("the times are of another kind than those learned from: give timestamps, or whole numbers, as in the history.")
-    fleet = model.fleet
-    known = {clock_key(clock) for clock in fleet.clocks}
+    found = list(histories(rows, model.fleet))
+    clocks = {clock_key(clock): clock for clock in (*model.fleet.clocks, *(history.clock for history in found))}
+    fleet, numbers = replace(model.fleet, clocks=tuple(clocks.values())), {key: k for k, key in enumerate(clocks)}
     members: dict[str, Member] = {}
-    for history in histories(rows, model.fleet):
-        if clock_key(history.clock) not in known:
-            known.add(clock_key(history.clock))
-            fleet = replace(fleet, clocks=(*fleet.clocks, history.clock))
+    for history in found:
         if not is_new(fleet, history, plan):
             member, channels = learn_alone(history, plan)
-            members[history.name] = joined_to_cluster(replace(member, clock=len(known) - 1), channels, fleet, history, plan)
-    numbers = {clock_key(clock): k for k, clock in enumerate(fleet.clocks)}
-    members = {h.name: replace(members[h.name], clock=numbers[clock_key(h.clock)]) for h in histories(rows, model.fleet) if h.name in members}
+            member = replace(member, clock=numbers[clock_key(history.clock)])
+            members[history.name] = joined_to_cluster(member, channels, fleet, history, plan)
     arrays, facts = unpack(finish_piece(rows, plan, fleet, members))
-    found: Any = {name: file.from_bytes(record) for name, record in zip(facts["names"], unblob(arrays), strict=True)}
-    return PanelModel(fleet, found, recipe, None, tuple(facts["transferred"]))
+    done: Any = {name: file.from_bytes(record) for name, record in zip(facts["names"], unblob(arrays), strict=True)}
+    return PanelModel(fleet, done, recipe, None, tuple(facts["transferred"]))

@@ -74,7 +74,7 @@ def read_frame(frame: Any, names: Names) -> Frame:
         values = table.drop(columns=names.time).set_axis(_index(table[names.time]))
     elif not isinstance(frame, pd.DataFrame):
         raise BadParameter(f"the frame has no column {names.time!r}; name its column of times by time=.")
-    return Frame(_wide_rows(values), frame, names, tuple(str(column) for column in values.columns))
+    return Frame(_wide_rows(values), frame, names, tuple(str(column) for column in values.columns.tolist()))
 
 
 def _as_pandas(frame: Any) -> pd.DataFrame:
@@ -104,7 +104,7 @@ def _zone(index: pd.Index) -> tuple[bool, str | None]:
 
 
 def _wide_rows(table: pd.DataFrame) -> Rows:
-    names = [str(column) for column in table.columns]
+    names = [str(column) for column in table.columns.tolist()]
     if len(set(names)) < len(names):
         raise BadSeries(f"two columns are called {next(name for name in names if names.count(name) > 1)!r}; give each series its own name.")
     n, d = table.shape

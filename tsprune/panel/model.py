@@ -190,8 +190,8 @@ class PanelModel:
         self.check(rows)
         if context is None:
             return self._scores(rows, None, run)
-        known = [k for k, name in enumerate(context.names) if name in set(rows.names)]
-        both, new = joined(context.only(known), rows)
+        wanted = set(rows.names)
+        both, new = joined(context.only([k for k, name in enumerate(context.names) if name in wanted]), rows)
         return self._scores(both, new, run)[new]
 
     def check(self, rows: Rows) -> None:

@@ -126,7 +126,8 @@ def score_parquet(
     try:
         for batch in _batches(path, names):
             rows = _rows(batch, names)
-            context = None if kept is None else kept.only([k for k, name in enumerate(kept.names) if name in set(rows.names)])
+            wanted = set(rows.names)
+            context = None if kept is None else kept.only([k for k, name in enumerate(kept.names) if name in wanted])
             scores = rows.in_source_order(score_rows(model, rows, context, runner))
             kept = _kept(model, kept, rows)
             table = pa.table({id: batch.column(id), time: batch.column(time), "score": scores})
@@ -202,7 +203,8 @@ class _Buckets:
 
     def pieces(self, wanted: Iterable[str] | None = None) -> Iterator[Rows]:
         """The series of each file; or those that are wanted."""
-        chosen = None if wanted is None else {k for k, name in enumerate(self.names) if name in set(wanted)}
+        asked = set(wanted or ())
+        chosen = None if wanted is None else {k for k, name in enumerate(self.names) if name in asked}
         for file in self.files:
             if not file.exists():
                 continue

@@ -9,7 +9,6 @@ import numpy as np
 from sklearn.cluster import KMeans
 
 from tsprune.errors import BadSeries
-from tsprune.kernels.smooth import scale_of
 from tsprune.model.member import Fleet
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 #: Rows that a detector of a cluster needs.
 FEWEST = 50
 #: Beyond so many scales a descriptor says no more about what kind of series it is.
-CLIP = 10.0
+CLIP = 4.0
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,8 @@ class Descriptors:
         """Of the series that learned alone."""
         told = np.array([one.described for one in learned])
         centre = np.median(told, axis=0)
-        scale = np.array([scale_of(column) for column in told.T])
+        scale = told.std(axis=0)
+        scale[scale <= 0.0] = 1.0
         return cls(centre, scale, np.clip((told - centre) / scale, -CLIP, CLIP))
 
     def centroids(self, labels: Ints, count: int) -> Matrix:

@@ -14,6 +14,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from tsprune.detect import Threshold, fit_detector
+from tsprune.detect.fitted import sampled
 from tsprune.detect.forest import grow_teacher
 from tsprune.detect.opaque import Opaque
 from tsprune.errors import BadParameter, BadSeries, OverPruned
@@ -23,7 +24,6 @@ from tsprune.prune.cutters import ceiling, cutter_for
 from tsprune.prune.explain import story
 from tsprune.prune.guard import Bound, Guard
 from tsprune.prune.reference import cleaned
-from tsprune.prune.teacher import SAMPLE
 from tsprune.series.table import read_table
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Pruned(OutlierMixin, BaseEstimator):
         Isolation forest only: grow so many trees instead of the detector's own number, with its other settings; they are cut and
         thrown away.  The ranking of 1,000 trees is far steadier than that of 100, and so is what a cut keeps of it.
     sample : int, "auto" or None
-        Learn the detector from so many random rows at most.  "auto": 10,000 for "ocsvm", whose time grows with their square; else all.
+        Learn the detector from so many random rows at most.  "auto": 10,000 for "ocsvm" and "lof", whose time grows with their square; else all.
         How far the score hangs on which rows these are is told by `ceiling_`.
     random_state : int or None
         For short names also the seed of the detector.
@@ -134,12 +134,13 @@ class Pruned(OutlierMixin, BaseEstimator):
         if self.keep != "auto":
             check_share(keep=self.keep)
         self.n_features_in_ = values.shape[1]
-        learned = self._sampled(values)
-        fitted = fit_detector(self.detector, learned, random_state=self.random_state, n_jobs=self.n_jobs)
+        fitted = fit_detector(self.detector, values, random_state=self.random_state, n_jobs=self.n_jobs, sample=self.sample)
         self.detector_ = fitted.estimator
         whole = fitted.part_
         if self.grow is not None:
-            whole = grow_teacher(fitted.estimator, learned, check_count(grow=self.grow), self.random_state)
+            whole = grow_teacher(
+                fitted.estimator, sampled(self.detector, values, self.sample), check_count(grow=self.grow), self.random_state
+            )
         self._cut(whole, values, guard)
         self.threshold_ = Threshold().fit(self.part_.anomaly_score(values)).part_.threshold
         self.offset_ = -self.threshold_
@@ -178,16 +179,6 @@ class Pruned(OutlierMixin, BaseEstimator):
         return told | {"bytes_before": float(self.bytes_before_)} | self.cleaning_
 
     # -- cutting ----------------------------------------------------------------------------------------------------
-
-    def _sampled(self, values: Floats) -> Floats:
-        """The rows that the detector learns from, in their order."""
-        if self.sample == "auto":
-            most = SAMPLE if isinstance(self.detector, str) and self.detector == "ocsvm" else len(values)
-        else:
-            most = len(values) if self.sample is None else check_count(sample=self.sample, low=2)
-        if len(values) <= most:
-            return values
-        return values[np.sort(np.random.default_rng(self.random_state).permutation(len(values))[:most])]
 
     def _cut(self, whole: Detector, values: Floats, guard: Guard | None) -> None:
         n_held = round(HELD_BACK * len(values))

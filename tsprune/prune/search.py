@@ -159,8 +159,7 @@ def _undominated(frame: pd.DataFrame) -> Mask:
     values = np.column_stack([frame[name].fillna(0.0) * (1.0 if more else -1.0) for name, more in WORTH.items()])
     at_least = (values[:, None, :] >= values[None, :, :]).all(axis=2)
     better = (values[:, None, :] > values[None, :, :]).any(axis=2)
-    beaten: Mask = (at_least & better).any(axis=0)
-    return ~beaten
+    return np.logical_not(np.logical_and(at_least, better).any(axis=0))
 
 
 def _complete(X: Any) -> Matrix:

@@ -134,7 +134,10 @@ def localised(stamps: pd.DatetimeIndex, zone: str) -> pd.DatetimeIndex:
     try:
         if stamps.tz is not None:
             return stamps.tz_convert(zone)
-        return stamps.tz_localize(zone, ambiguous=_first_pass(stamps), nonexistent="shift_forward")
+        try:
+            return stamps.tz_localize(zone, ambiguous="infer", nonexistent="shift_forward")
+        except ValueError:  # rows twice or missing in the hour that the clock shows twice
+            return stamps.tz_localize(zone, ambiguous=_first_pass(stamps), nonexistent="shift_forward")
     except (KeyError, OSError) as error:
         raise BadParameter(f"zone is {zone!r}; it is a name such as 'Europe/Berlin' or 'UTC'.") from error
     except Exception as error:
@@ -145,9 +148,10 @@ def localised(stamps: pd.DatetimeIndex, zone: str) -> pd.DatetimeIndex:
 
 def _first_pass(stamps: pd.DatetimeIndex) -> Mask:
     """Of an hour that the clock shows twice, the rows before the one where its time goes back; elsewhere it does not matter."""
-    back = pd.Series(stamps[1:] < stamps[:-1], dtype=bool)
-    times_back = np.r_[0, back.groupby(stamps[1:].normalize()).cumsum()]
-    return times_back == 0
+    steps = stamps[1:] - stamps[:-1]
+    hourly = steps.to_series().median() >= pd.Timedelta(hours=1)  # then the second pass is the same time once more
+    back = pd.Series(steps <= pd.Timedelta(0) if hourly else steps < pd.Timedelta(0))
+    return np.r_[0, back.groupby(stamps[1:].normalize()).cumsum()] == 0
 
 
 def _day_first(column: pd.Series) -> bool:

@@ -1,0 +1,174 @@
+"""`choose`: from a series alone to a detector within a budget, with reasons."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from series_kinds import kinds, wave
+
+from tsprune.choose import Budget, choose
+from tsprune.choose.look import look_at
+from tsprune.errors import BadParameter, BadSeries
+from tsprune.series.table import read_table
+
+HOURS = pd.date_range("2026-01-01", periods=1000, freq="h")
+SERIES = pd.Series(wave(HOURS), index=HOURS, name="load")
+PAST, REST = SERIES[:800], SERIES[800:]
+
+
+@pytest.fixture(scope="module")
+def choice():
+    return choose(PAST)
+
+
+def test_the_series_is_all_that_is_needed(choice):
+    broken = REST.copy()
+    broken.iloc[100:106] += 10
+
+    scores = choice.pipeline.anomaly_score(broken, context=PAST)
+
+    assert 100 <= int(scores.argmax()) < 110
+    assert choice.pipeline.freeze().nbytes <= 1_000_000
+
+
+def test_the_same_seed_gives_the_same_answer(choice):
+    again = choose(PAST)
+
+    assert again.reasons == choice.reasons
+    pd.testing.assert_frame_equal(again.front, choice.front)
+    pd.testing.assert_series_equal(again.pipeline.anomaly_score(REST), choice.pipeline.anomaly_score(REST))
+
+
+@pytest.mark.parametrize("nbytes", [20_000, 60_000, 200_000])
+def test_a_budget_of_bytes_holds_in_the_file_and_the_largest_agreement_within_it_is_bought(nbytes, choice):
+    small = choose(PAST, budget=Budget(bytes=nbytes, us_per_row=None))
+
+    assert small.pipeline.freeze().nbytes <= 1.02 * nbytes
+    affordable = choice.front[choice.front["bytes"] <= nbytes]
+    bought = small.front[small.front["chosen"]].iloc[0]
+    assert bought["fidelity"] >= affordable["fidelity"].max() - 1e-3
+
+
+def test_more_budget_never_buys_less_agreement(choice):
+    found = [choose(PAST, budget=Budget(bytes=nbytes)).front.query("chosen")["fidelity"].iloc[0] for nbytes in (5e3, 3e4, 1e6)]
+
+    assert found == sorted(found)
+
+
+def test_a_budget_that_nothing_meets_gives_the_smallest_and_says_so():
+    tiny = choose(PAST, budget=Budget(bytes=10))
+
+    assert any("nothing meets the budget" in reason for reason in tiny.reasons)
+    assert len(tiny.pipeline.members) == 1
+
+
+def test_a_search_out_of_time_still_answers_and_says_what_was_not_tried():
+    hasty = choose(PAST, budget=Budget(seconds=1e-9))
+
+    assert any("candidates were not tried" in reason for reason in hasty.reasons)
+    assert hasty.pipeline.anomaly_score(REST, context=PAST).notna().all()
+
+
+def test_a_season_of_the_clock_is_used_where_it_is_strong_and_long_known():
+    reason = choose(PAST).reasons[0]
+    assert reason.startswith("daily profile used: strength")
+
+    short = look_at(read_table(PAST[: 24 * 8]))
+    assert short.period == 0
+    assert "profile is not used" in short.reasons[0] or "no period" in short.reasons[0]
+
+
+def test_a_period_that_no_clock_knows_takes_no_season_out():
+    n = np.arange(3000)
+    beat = pd.Series(np.sin(n * 2 * np.pi / 37) + 0.1 * np.random.default_rng(0).normal(size=3000))
+
+    look = look_at(read_table(beat))
+
+    assert look.period == 0
+    assert "not one of the clock" in look.reasons[0]
+
+
+def test_a_constant_history_gives_a_detector_of_any_change():
+    flat = pd.Series(7.0, index=HOURS[:200])
+    choice = choose(flat)
+
+    later = pd.Series([7.0, 7.0, 7.5], index=HOURS[200:203])
+
+    assert choice.pipeline.detect(later, context=flat).tolist() == [False, False, True]
+    assert "never changes" in choice.reasons[0]
+
+
+def test_labels_choose_members_and_rows_of_events_are_not_learned_from():
+    series = pd.Series(np.sin(np.arange(1500) / 5) + 0.1 * np.random.default_rng(0).normal(size=1500))
+    labels = np.zeros(1500, dtype=int)
+    for start in (300, 1100, 1200, 1300, 1400):
+        series.iloc[start : start + 20] = series.iloc[start]  # a sensor that stands still
+        labels[start : start + 20] = 1
+
+    choice = choose(series, labels)
+
+    assert "members chosen by 4 labelled events" in " ".join(choice.reasons)
+    assert choice.front["quality"].notna().all()
+    assert choice.front.loc[choice.front["chosen"], "quality"].iloc[0] == choice.front["quality"].max()
+    assert choice.pipeline.history_.isna().sum() == labels.sum()
+
+
+def test_too_few_labelled_events_do_not_choose():
+    labels = np.zeros(len(PAST), dtype=int)
+    labels[700:710] = 1
+
+    choice = choose(PAST, labels)
+
+    assert "too few to choose by" in " ".join(choice.reasons)
+    assert choice.front["quality"].isna().all()
+
+
+def test_without_labels_no_quality_is_told(choice):
+    assert choice.front["quality"].isna().all()
+    page = choice._repr_html_()
+    assert "VUS" not in page
+    assert "injected" not in str(choice) + page
+
+
+def test_the_table_of_members_shows_what_was_not_chosen(choice):
+    assert set(choice.report["view"]) >= {"point", "change", "shape", "long window"}
+    assert choice.report["chosen"].sum() == len(choice.pipeline.members)
+
+
+def test_hostile_names_are_escaped():
+    page = choose(PAST.rename("<script>"), preset="point")._repr_html_()
+    assert "<script>" not in page
+
+
+@pytest.mark.parametrize("kind", ["missing rows", "missing values", "a hole of three days", "duplicates", "Berlin in spring", "months"])
+def test_awkward_series_are_answered(kind):
+    series = kinds(700)[kind]
+
+    choice = choose(series, budget=Budget.small())
+
+    assert choice.pipeline.anomaly_score(series).notna().mean() > 0.6
+    assert choice.pipeline.freeze().nbytes < 61_000
+
+
+def test_several_columns_are_seen_together():
+    rng = np.random.default_rng(0)
+    shared = np.cumsum(rng.normal(size=900))
+    rows = np.column_stack([shared + rng.normal(size=900) * 0.1, -shared + rng.normal(size=900) * 0.1, np.ones(900)])
+    choice = choose(rows[:700])
+
+    later = rows[700:].copy()
+    later[100:105, 1] *= -1  # each column as it was, and not as they were together
+
+    assert 100 <= int(np.nanargmax(choice.pipeline.anomaly_score(later))) < 106
+
+
+def test_nonsense_is_refused():
+    with pytest.raises(BadParameter, match="'mixed', 'point'"):
+        choose(PAST, preset="best")
+    with pytest.raises(BadParameter, match="one 0"):
+        choose(PAST, labels=[0, 1])
+    with pytest.raises(BadParameter, match="bytes"):
+        Budget(bytes=-1)
+    with pytest.raises(BadSeries, match="no view can be learned"):
+        choose(PAST[:5])

@@ -1,0 +1,84 @@
+"""A threshold that moves with the scores: a series that drifts away from its history is not one long alarm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tsprune.model.level import Level
+
+if TYPE_CHECKING:
+    from tsprune.types import Floats, Mask
+
+#: Rows judged together: their windows share all but so many scores.
+BLOCK = 64
+
+
+@dataclass(frozen=True)
+class RollingLevel(Level):
+    """A row is an alarm when its score is above all but a share of the last scores; a row without a score is none.
+
+    The limit is an order statistic of exactly the `rows` scores before a row, so any chunks that begin so many rows early
+    give the same alarms.  Where fewer than half of them are there, the fixed threshold decides.
+
+    Parameters
+    ----------
+    threshold : float
+    rate : float
+        Share of the rows that may be above the limit.
+    rows : int
+        Scores that are looked back on.  An event among them that is shorter than `rate * rows` moves the limit only as far as
+        the next highest scores.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tsprune.model.rolling import RollingLevel
+    >>> drift = np.r_[np.tile([1.0, 2.0], 50), np.tile([11.0, 12.0], 100)]
+    >>> level = RollingLevel(threshold=5.0, rate=0.05, rows=40)
+    >>> int(Level.exceeded(level, drift).sum()), int(level.exceeded(drift).sum())
+    (200, 5)
+    """
+
+    rate: float
+    rows: int
+
+    @property
+    def lookback(self) -> int:
+        """Rows before the first one that its alarm depends on, by their scores."""
+        return self.rows
+
+    def exceeded(self, scores: Floats) -> Mask:
+        """Whether each score is above its limit, strictly."""
+        return np.greater(scores, self.limits(scores), where=~np.isnan(scores), out=np.zeros(len(scores), dtype=bool))
+
+    def limits(self, scores: Floats) -> Floats:
+        """The limit of each row, shape (n,), from the scores before it; those before the first one count as missing."""
+        k = int(self.rate * self.rows) + 1
+        padded = np.concatenate([np.full(self.rows, -np.inf), np.where(np.isnan(scores), -np.inf, scores)])
+        known = np.concatenate([[0], np.cumsum(padded > -np.inf)])
+        limits = np.empty(len(scores))
+        for start in range(0, len(scores), BLOCK):
+            stop = min(start + BLOCK, len(scores))
+            limits[start:stop] = _kth_largest(padded[start : stop + self.rows], stop - start, self.rows, k)
+        at = np.arange(len(scores))
+        enough = 2 * (known[at + self.rows] - known[at]) >= self.rows
+        return np.where(enough, limits, self.threshold)
+
+    def check(self) -> None:
+        if not 0.0 < self.rate < 1.0 or not 1 <= self.rows <= 2**24:
+            raise ValueError(f"a threshold at the share {self.rate} of {self.rows} rows")
+
+
+def _kth_largest(scores: Floats, n: int, rows: int, k: int) -> Floats:
+    """The k-th largest of the `rows` scores from each of the first `n` places on: what they share is ranked once."""
+    shared = scores[n - 1 : rows] if rows >= n else scores[:0]
+    top = np.sort(shared)[len(shared) - min(k, len(shared)) :]
+    own = np.full((n, rows - len(shared)), -np.inf)
+    for place in range(n):
+        window = scores[place : place + rows]
+        own[place] = window if not len(shared) else np.concatenate([window[: n - 1 - place], window[rows - place :]])
+    every = np.concatenate([np.tile(top, (n, 1)), own], axis=1)
+    return np.partition(every, every.shape[1] - k, axis=1)[:, every.shape[1] - k]
