@@ -1,9 +1,9 @@
 """`tsp.choose` on labelled series that it sees no label of, beside fixed detectors and PyOD.
 
-    python -m benchmarks choice [--sample N] [--seed S] [--cache FILE] [--methods "a;b"] [--table]
+    python -m benchmarks choice [--sample N] [--seed S] [--cache FILE] [--methods "a;b"] [--table] [--columns]
 
 `--sample` takes N of the 98 sources; `--cache` keeps what is measured, so that a run can be stopped and taken up again; `--table`
-prints what the cache holds and measures nothing.
+prints what the cache holds and measures nothing; `--columns` takes the series of several columns with all of them.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import pandas as pd
 from benchmarks import unlabelled
 from tsprune.blend import Blend
 from tsprune.choose import Budget, choose
+from tsprune.features import Windows
 from tsprune.features.views import view
 from tsprune.metrics import average_precision, vus_pr
 from tsprune.pipeline import Pipeline
@@ -29,10 +30,13 @@ from tsprune.progress import track
 if TYPE_CHECKING:
     from benchmarks.unlabelled import Case
 
+#: A case in; scores of its rows, seconds to learn and bytes of the model out.
+Method = Callable[["Case"], tuple[np.ndarray, float, float]]
+
 #: Resamples of the sources for an interval.
 RESAMPLES = 2000
 #: What is compared with.
-REFERENCE = "iforest on points"
+REFERENCES = ("iforest on points", "iforest on rows")
 
 
 def options(more: list[str]) -> dict[str, Any]:
@@ -42,6 +46,7 @@ def options(more: list[str]) -> dict[str, Any]:
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--methods", type=lambda text: tuple(text.split(";")))
     parser.add_argument("--table", action="store_true")
+    parser.add_argument("--columns", action="store_true", help="series of several columns, with all of them")
     return vars(parser.parse_args(more))
 
 
@@ -52,32 +57,34 @@ def run(
     cache: Path | None = None,
     methods: tuple[str, ...] | None = None,
     table: bool = False,
+    columns: bool = False,
 ) -> None:
+    every = COLUMN_METHODS if columns else METHODS
     known = pd.read_csv(cache) if cache is not None and cache.exists() else pd.DataFrame(columns=["name", "method"])
     names = unlabelled.sample(8 if quick else sample, seed)
     if not table:
         warnings.simplefilter("ignore")
         for name in track(names, "series"):
-            known = _measured(name, methods or tuple(METHODS), known)
+            known = _measured(name, {method: every[method] for method in methods or every}, known, columns)
             if cache is not None:
                 known.to_csv(cache, index=False)
-    found = known[known["name"].isin(names) & known["method"].isin(methods or tuple(METHODS))]
-    _print(found)
+    found = known[known["name"].isin(names) & known["method"].isin(methods or tuple(every))]
+    _print(found, tuple(every))
 
 
-def _measured(name: str, methods: tuple[str, ...], known: pd.DataFrame) -> pd.DataFrame:
+def _measured(name: str, methods: dict[str, Method], known: pd.DataFrame, columns: bool) -> pd.DataFrame:
     done = set(known.loc[known["name"] == name, "method"])
     todo = [method for method in methods if method not in done]
-    case = unlabelled.load(name) if todo else None
-    if case is None:
+    case = unlabelled.load(name, columns=columns) if todo else None
+    if case is None or (columns and case.history.shape[1] == 1):
         return known
     rows = [
-        {"name": name, "family": case.family, "group": case.group, "method": method} | _judged(case, METHODS[method]) for method in todo
+        {"name": name, "family": case.family, "group": case.group, "method": method} | _judged(case, methods[method]) for method in todo
     ]
     return pd.concat([known, pd.DataFrame(rows)], ignore_index=True)
 
 
-def _judged(case: Case, method: Callable[[Case], tuple[np.ndarray, float, float]]) -> dict[str, float]:
+def _judged(case: Case, method: Method) -> dict[str, float]:
     start = time.process_time()
     scores, fitted, nbytes = method(case)
     total = time.process_time() - start
@@ -95,10 +102,10 @@ def _judged(case: Case, method: Callable[[Case], tuple[np.ndarray, float, float]
 # -- methods: a case in, scores of its rows, seconds to learn, bytes of the model out ---------------------------------------
 
 
-def _chosen(placement: str = "end", **how: Any) -> Callable[[Case], tuple[np.ndarray, float, float]]:
+def _chosen(placement: str = "end", **how: Any) -> Method:
     def method(case: Case) -> tuple[np.ndarray, float, float]:
         start = time.process_time()
-        pipeline = choose(case.history, **how).pipeline
+        pipeline = _blend(case, how)
         if placement == "cover":
             pipeline = Blend(pipeline.members, placement="cover").fit(case.history)
         fitted = time.process_time() - start
@@ -107,7 +114,19 @@ def _chosen(placement: str = "end", **how: Any) -> Callable[[Case], tuple[np.nda
     return method
 
 
-def _pipeline(make: Callable[[], list[Any]]) -> Callable[[Case], tuple[np.ndarray, float, float]]:
+#: The blend chosen last, and for what: "cover" places what "end" has chosen.
+_last: dict[str, Blend] = {}
+
+
+def _blend(case: Case, how: dict[str, Any]) -> Blend:
+    key = f"{case.name} {how}"
+    if key not in _last:
+        _last.clear()
+        _last[key] = choose(case.history, **how).pipeline
+    return _last[key]
+
+
+def _pipeline(make: Callable[[], list[Any]]) -> Method:
     def method(case: Case) -> tuple[np.ndarray, float, float]:
         start = time.process_time()
         pipeline = Pipeline(make()).fit(case.history)
@@ -117,7 +136,7 @@ def _pipeline(make: Callable[[], list[Any]]) -> Callable[[Case], tuple[np.ndarra
     return method
 
 
-def _pyod(make: Callable[[], Any], recent: int | None = None) -> Callable[[Case], tuple[np.ndarray, float, float]]:
+def _pyod(make: Callable[[], Any], recent: int | None = None) -> Method:
     """PyOD's TimeSeriesOD: windows of 50 rows, the largest score of the windows that cover a row."""
 
     def method(case: Case) -> tuple[np.ndarray, float, float]:
@@ -131,6 +150,10 @@ def _pyod(make: Callable[[], Any], recent: int | None = None) -> Callable[[Case]
         return detector.decision_function(np.concatenate([before, case.rows.to_numpy()]))[len(before) :], fitted, np.nan
 
     return method
+
+
+def _scaled() -> Windows:
+    return Windows(1, "value")
 
 
 def _rolling_z(case: Case) -> tuple[np.ndarray, float, float]:
@@ -165,11 +188,11 @@ def _pca() -> Any:
     return PCA()
 
 
-METHODS: dict[str, Callable[[Case], tuple[np.ndarray, float, float]]] = {
+METHODS: dict[str, Method] = {
     "choose": _chosen(),
+    "choose, cover": _chosen("cover"),
     "choose, small": _chosen(budget=Budget.small()),
     "choose, point": _chosen(preset="point"),
-    "choose, cover": _chosen("cover"),
     "iforest on points": _pipeline(lambda: [view("point"), "iforest"]),
     "Mahalanobis on points": _pipeline(lambda: [view("point"), "subspace"]),
     "Sub-PCA, 50 rows": _pipeline(lambda: [view("window"), "subspace"]),
@@ -180,11 +203,21 @@ METHODS: dict[str, Callable[[Case], tuple[np.ndarray, float, float]]] = {
     "PyOD PCA": _pyod(_pca),
 }
 
+#: What series of several columns are judged by.
+COLUMN_METHODS: dict[str, Method] = {
+    "choose": _chosen(),
+    "choose, small": _chosen(budget=Budget.small()),
+    "iforest on rows": _pipeline(lambda: ["iforest"]),
+    "ocsvm on rows": _pipeline(lambda: [_scaled(), "ocsvm"]),
+    "lof on rows": _pipeline(lambda: [_scaled(), "lof"]),
+    "Sub-PCA on rows": _pipeline(lambda: ["subspace"]),
+}
+
 
 # -- tables -------------------------------------------------------------------------------------------------------------
 
 
-def _print(found: pd.DataFrame) -> None:
+def _print(found: pd.DataFrame, methods: tuple[str, ...]) -> None:
     if found.empty:
         print("nothing measured")
         return
@@ -195,10 +228,11 @@ def _print(found: pd.DataFrame) -> None:
     rng = np.random.default_rng(0)
     draws = rng.integers(0, len(wide), (RESAMPLES, len(wide)))
     print(f"{found['name'].nunique()} series, {len(wide)} sources; mean over sources, 95 % interval by bootstrap over sources\n")
-    order = [method for method in METHODS if method in wide]
-    print(f"{'':<24}{'VUS-PR':>8}{'minus ' + REFERENCE:>34}{'AUC-PR':>9}{'fit s':>8}{'us/row':>8}{'kB':>8}")
+    order = [method for method in methods if method in wide]
+    reference = next((method for method in REFERENCES if method in wide), order[0])
+    print(f"{'':<24}{'VUS-PR':>8}{'minus ' + reference:>34}{'AUC-PR':>9}{'fit s':>8}{'us/row':>8}{'kB':>8}")
     for method in order:
-        gain = (wide[method] - wide[REFERENCE]).to_numpy() if REFERENCE in wide else np.full(len(wide), np.nan)
+        gain = (wide[method] - wide[reference]).to_numpy()
         low, high = np.percentile(gain[draws].mean(axis=1), [2.5, 97.5])
         mean = by_group.loc[method]
         print(

@@ -84,7 +84,10 @@ def stages(model: tsp.panel.PanelModel, quick: bool) -> None:
     robust = seconds(lambda: [STL(frame.iloc[:, k].to_numpy(), period=DAY, robust=True).fit() for k in range(5)], 1) * d / 5
     print(f"\nsignal stages of {d} x {n} (CPU s); statsmodels STL {theirs:.1f}, robust {robust:.1f}, scaled from {some} and 5 series")
     print(f"{'stages':<32}{'ours':>10}{'us/row':>10}{'ratio':>10}{'to robust':>12}")
-    for name, steps in {"Deseason": [tsp.Deseason()], "Deseason, Detrend, Denoise": [tsp.Deseason(), tsp.Detrend(length=240), tsp.Denoise("hampel", 5)]}.items():
+    for name, steps in {
+        "Deseason": [tsp.Deseason()],
+        "Deseason, Detrend, Denoise": [tsp.Deseason(), tsp.Detrend(length=240), tsp.Denoise("hampel", 5)],
+    }.items():
         fitted = model
         if len(steps) > 1:
             fitted = tsp.panel.fit(frame, tsp.Pipeline([*steps, tsp.Windows(16, "point"), "iforest"]), clusters=1)
@@ -144,13 +147,18 @@ def threads(model: tsp.panel.PanelModel, quick: bool) -> None:
         model.score_rows(rows)
         for _ in range(3 if quick else 7):
             spans = []
-            for work in (lambda: model.score_rows(rows), lambda: model.score_rows(rows, None, lambda jobs: list(pool.map(lambda job: job(), jobs)))):
+            for work in (
+                lambda: model.score_rows(rows),
+                lambda: model.score_rows(rows, None, lambda jobs: list(pool.map(lambda job: job(), jobs))),
+            ):
                 begin = time.perf_counter()
                 work()
                 spans.append(time.perf_counter() - begin)
             ratios.append(spans[0] / spans[1])
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-    print(f"\nn_jobs=2: {statistics.median(ratios):.2f}x, best {max(ratios):.2f}x (wall time; load average {load:.1f} on {os.cpu_count()} cores)")
+    print(
+        f"\nn_jobs=2: {statistics.median(ratios):.2f}x, best {max(ratios):.2f}x (wall time; load average {load:.1f} on {os.cpu_count()} cores)"
+    )
 
 
 def store(model: tsp.panel.PanelModel, quick: bool) -> None:
@@ -183,13 +191,15 @@ def sharing(quick: bool) -> None:
         means = dict(zip(told.counts, told.precision[:, 1:].mean(axis=0), strict=True))
         shown = "".join(f"{means[k]:>8.3f}" if k in means else f"{'':>8}" for k in (1, 2, 4, 8))
         cost, low, high = told.cost(1)
-        print(f"{name:<32}{told.precision[:, 0].mean():>8.3f}{shown}{told.chance.mean():>8.3f}{told.chosen:>8}   {cost:+.3f} [{low:+.3f}, {high:+.3f}]")
+        print(
+            f"{name:<32}{told.precision[:, 0].mean():>8.3f}{shown}{told.chance.mean():>8.3f}{told.chosen:>8}   {cost:+.3f} [{low:+.3f}, {high:+.3f}]"
+        )
 
 
 def transfer(quick: bool) -> list[tuple[int, float, float]]:
     """Quality of a new series as its history grows: started from the fleet, and from nothing but itself."""
-    n_new = 8 if quick else 24
-    frame = hosts(64 + n_new, 24 * 42, seed=1)
+    n_new = 6 if quick else 12
+    frame = hosts(64 + n_new, 24 * 42, seed=2)
     fitted = tsp.panel.fit(frame.iloc[:, :64], clusters=1)
     new = frame.iloc[:, 64:]
     judged = {name: tsp.inject(new[name][24 * 28 :], n_events=8, random_state=k) for k, name in enumerate(new)}

@@ -48,7 +48,9 @@ def main(millions: float) -> None:
         path = Path(folder) / "rows.parquet"
         write(path, n_series)
         spans = [time.process_time()]
-        model = tsp.panel.fit_parquet(path, tsp.Pipeline([tsp.Deseason(24), tsp.Windows(16, "point"), tsp.Pruned("iforest", random_state=0)]), clusters=1)
+        model = tsp.panel.fit_parquet(
+            path, tsp.Pipeline([tsp.Deseason(24), tsp.Windows(16, "point"), tsp.Pruned("iforest", random_state=0)]), clusters=1
+        )
         spans.append(time.process_time())
         count = tsp.panel.score_parquet(model, path, Path(folder) / "scores.parquet")
         spans.append(time.process_time())

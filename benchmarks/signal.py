@@ -1,6 +1,6 @@
 """The signal stages on new rows: speed, promises, what is explained and kept, and what the residuals are worth as scores.
 
-CPU seconds on one thread, medians; loading and compiling done before.
+CPU seconds on one thread, medians; loading and compiling done before.  The exact STL below: `signal_stl`.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -249,11 +251,19 @@ def test_grid_search_over_whole_steps(labelled):
     assert search.fit(*labelled).best_score_ > 0.5
 
 
-def test_cross_validation_over_time_splits_in_processes(labelled):
-    found = cross_validate(chain(), *labelled, scoring={"vus": vus_pr}, cv=TimeSeriesSplit(2), n_jobs=2, return_estimator=True)
+def test_cross_validation_over_time_splits_gives_fitted_pipelines(labelled):
+    found = cross_validate(chain(), *labelled, scoring={"vus": vus_pr}, cv=TimeSeriesSplit(2), return_estimator=True)
 
     assert (found["test_vus"] > 0.5).all()
     assert all(estimator.threshold_ > 0 for estimator in found["estimator"])
+
+
+def test_a_fitted_pipeline_goes_to_another_process_and_scores_the_same():
+    """As joblib and Dask send it; nothing of ours reads or writes such bytes."""
+    fitted = chain().fit(LOAD[:400])
+    again = pickle.loads(pickle.dumps(fitted))
+
+    pd.testing.assert_series_equal(again.anomaly_score(LOAD[400:]), fitted.anomaly_score(LOAD[400:]))
 
 
 def test_a_scorer_by_name_of_response_judges_pruned(labelled):

@@ -15,7 +15,9 @@ from tsprune.errors import BadModelFile, BadParameter
 from tsprune.model import file, store
 
 WIDE = wide_fleet(6)
-PIPELINE = tsp.Pipeline([tsp.Deseason(24), tsp.Detrend(length=48), tsp.Windows(4, "point"), tsp.Pruned("iforest", keep=0.1, guard=None, random_state=0)])
+PIPELINE = tsp.Pipeline(
+    [tsp.Deseason(24), tsp.Detrend(length=48), tsp.Windows(4, "point"), tsp.Pruned("iforest", keep=0.1, guard=None, random_state=0)]
+)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from sklearn.svm import OneClassSVM
 from tsprune.detect.boundary import to_boundary
 from tsprune.errors import BadParameter
 from tsprune.kernels.agreement import spearman
-from tsprune.prune.reduce import Descent, Reduction, gaussians, rank_weights, reduce, ridge_weights
+from tsprune.prune.reduce import Descent, Reduction, gaussians, merged, rank_weights, reduce, ridge_weights
 from tsprune.prune.teacher import SettingsEffect, sampled_teacher, settings_effect
 
 DIGITS = (load_digits().data[np.random.default_rng(0).permutation(1797)] - 4.9) / 6.0
@@ -160,3 +160,13 @@ def test_the_effect_of_settings_stands_beside_that_of_a_cut():
 
 def test_a_cut_that_changes_more_than_any_setting_is_told_apart():
     assert not SettingsEffect(0.5, {"nu=0.3": 0.9}).matters_more
+
+
+def test_vectors_that_coincide_become_one_and_nothing_changes():
+    rows = np.repeat(SEEN[:40], 10, axis=0)
+    whole = to_boundary(OneClassSVM(nu=0.3).fit(rows))
+    cut = Reduction(whole, rows, random_state=0).at(40)
+
+    assert cut.n_parts <= 40 < whole.n_parts
+    np.testing.assert_allclose(cut.anomaly_score(HELD), whole.anomaly_score(HELD), atol=1e-12 * whole.weights.sum())
+    assert merged(cut) is cut

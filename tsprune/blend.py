@@ -20,8 +20,8 @@ from tsprune.errors import BadParameter, BadSeries, NotPrunable
 from tsprune.features import Difference
 from tsprune.features.views import view
 from tsprune.kernels.windows import largest_ahead
-from tsprune.model.blend import Blend as BlendPart
 from tsprune.model.blend import CAP, Score, Tail, score_complete
+from tsprune.model.blend import Blend as BlendPart
 from tsprune.model.chain import Model
 from tsprune.model.clock import Slots
 from tsprune.model.windows import WindowMatrix
@@ -131,7 +131,7 @@ class Blend(Pipeline):
         for (name, member), weight in members:
             start = time.perf_counter()
             try:
-                scores = early.scores(member, taken(table, stop), cut)
+                scores = scores_behind(early.chain(member), taken(table, stop), cut)
                 chain, detector = late.chain(member)
             except BadSeries as error:
                 self.dropped_[name] = str(error)
@@ -283,16 +283,17 @@ class Learner:
         fitted = clone(detector).fit(complete) if isinstance(detector, Pruned) else fit_detector(detector, complete)
         return parts, fitted.part_
 
-    def scores(self, member: Pipeline, table: Table, first: int) -> Floats:
-        """Scores of a pipeline learned here, on the rows of another table from `first` on."""
-        parts, detector = self.chain(member)
-        values = table.values
-        for part in parts:
-            values = part.apply(values, table.slots)
-        scores = score_complete(detector, values[first:])
-        if np.isnan(scores).all():
-            raise BadSeries(f"none of {len(scores)} rows held back for calibration has a score. Give a longer history, or fill the gaps.")
-        return scores
+
+def scores_behind(chain: tuple[tuple[Part, ...], Any], table: Table, first: int) -> Floats:
+    """Scores that learned parts and a detector give the rows of a table from `first` on."""
+    parts, detector = chain
+    values = table.values
+    for part in parts:
+        values = part.apply(values, table.slots)
+    scores = score_complete(detector, values[first:])
+    if np.isnan(scores).all():
+        raise BadSeries(f"none of {len(scores)} rows held back for calibration has a score. Give a longer history, or fill the gaps.")
+    return scores
 
 
 @dataclass(frozen=True)

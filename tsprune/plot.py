@@ -91,6 +91,30 @@ def front(found: Any, ax: Any = None) -> Any:
     return _dressed(ax)
 
 
+def budgets(table: Any, ax: Any = None) -> Any:
+    """What budgets could buy: fidelity (with labels: quality) against size, the chosen blend marked.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The `front` of a Choice.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    ax = _axes(ax)
+    merit = "fidelity" if table["quality"].isna().all() else "quality"
+    ax.plot(table["bytes"] / 1000, table[merit], "o", color=SCORE, markersize=4)
+    chosen = table[table["chosen"]]
+    ax.plot(chosen["bytes"] / 1000, chosen[merit], "o", color=ALARM, markersize=8, label="chosen")
+    ax.set_xscale("log")
+    ax.set_xlabel("kB")
+    ax.set_ylabel(merit)
+    return _dressed(ax)
+
+
 def picture(draw: Callable[[Any], Any], width: float = 10.0, height: float = 2.6) -> bytes:
     """A drawing function's axes as a PNG, without touching the user's own figures."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

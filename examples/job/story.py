@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -105,8 +106,10 @@ def postgres(folder: Path) -> Iterator[sa.Engine]:
     options = ["-D", data, "-p", os.environ["DB_PORT"], "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}"]
     with running([program("postgres"), *options], int(os.environ["DB_PORT"]), cwd="/", **user):
         engine = sa.create_engine(f"postgresql+psycopg://monitor:{os.environ['DB_PASSWORD']}@127.0.0.1:{os.environ['DB_PORT']}/postgres")
-        yield engine
-        engine.dispose()
+        try:
+            yield engine
+        finally:
+            engine.dispose()
 
 
 @contextmanager
@@ -131,7 +134,7 @@ def running(command: list[str | Path], port: int, **options: object) -> Iterator
         time.sleep(0.5)
         yield
     finally:
-        process.terminate()
+        process.send_signal(signal.SIGINT)
         process.wait(timeout=15)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -97,7 +98,7 @@ def _running(command, is_up, **options) -> Iterator[None]:
             time.sleep(0.1)
         yield
     finally:
-        process.terminate()
+        process.send_signal(signal.SIGINT)  # to PostgreSQL: do not wait for clients
         try:
             process.communicate(timeout=15)
         except subprocess.TimeoutExpired:

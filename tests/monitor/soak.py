@@ -35,6 +35,7 @@ class Soak:
     wrong_scores: int = 0  # rows whose score is not the model's own on the whole record, or that are missing, or too many
     wrong_alerts: int = 0  # alerts that a plain pass over the record does not find, or finds besides
     untold: int = 0  # alerts that the receiver never heard of
+    retold: int = 0  # messages that it got twice, with the same key
     bytes_half: int = 0  # size of the store half-way, and at the end
     bytes_end: int = 0
     memory_half: int = 0  # largest resident kB up to there
@@ -127,7 +128,9 @@ def _judge(done: Soak, world: World, heard: dict[str, Any], as_of: int, keep: in
     found = {(name, first, last, n) for _, name, first, last, n, state in heard.values() if state != "withdrawn"}
     plain = set(_episodes(expected, world))
     done.wrong_alerts = len({alert for alert in found ^ plain if alert[2] < as_of - 8 * HOUR})
-    told = {alert["key"] for message in world.told() for alert in message["alerts"]}
+    messages = world.told()
+    told = {alert["key"] for message in messages for alert in message["alerts"]}
+    done.retold = len(messages) - len({message["key"] for message in messages})
     done.untold = len({key for key, *_, state in heard.values() if state != "withdrawn"} - told)
 
 

@@ -127,3 +127,18 @@ def test_the_value_told_is_that_of_the_row_farthest_from_the_expected_one(world)
 
     assert abs(told["value"] - told["expected"]) > 50
     assert told["peak"] in (f"2026-01-06T0{hour}:00:00Z" for hour in (6, 7, 8, 9))
+
+
+def test_an_alert_whose_rows_may_still_change_is_told_once(tmp_path):
+    """Rows settle two hours late, the alert goes on for three hours after its last row: runs in between know it again."""
+    schedule = {"every": "1h", "start": "20h", "late": "2h", "missing_after": "9d"}
+    world = World.make(tmp_path / "w", n_series=1, schedule=schedule, alert={"cool_down": "3h"})
+
+    for hour in range(20, 48):
+        world.run(START + hour * HOUR + HOUR // 2)
+
+    told = [(m["event"], m["alerts"][0]["rows"]) for m in world.told() if m["alerts"][0]["first"] == "2026-01-06T06:00:00Z"]
+    assert [event for event, _ in told] == ["firing", "resolved"]
+    assert told[-1][1] >= 4
+    keys = [m["key"] for m in world.told()]
+    assert len(set(keys)) == len(keys)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
+from pathlib import Path
 
 import pytest
 
 from tsprune.monitor import sections
-from tsprune.monitor.config import config_of, load_config
+from tsprune.monitor.config import config_of, load_config, reference
 from tsprune.monitor.errors import BadJob
 from tsprune.monitor.moments import DAY, HOUR
 from tsprune.monitor.template import TEMPLATE
@@ -146,3 +148,23 @@ def test_mutants_of_a_job_file_are_refused_or_read_but_never_crash(tmp_path, see
             read += 1
     assert refused + read == 150
     assert refused > 50
+
+
+def test_the_documentation_lists_every_key_as_it_is():
+    page = Path(__file__).resolve().parents[2] / "docs" / "jobs.md"
+    if not page.exists():
+        pytest.skip("needs the folder docs/ of a source checkout")
+
+    told = page.read_text(encoding="utf-8").partition("<!-- reference: begin -->\n")[2].partition("\n<!-- reference: end -->")[0]
+
+    assert told == reference(), "put the text of tsprune.monitor.config.reference() between the marks"
+
+
+def test_the_job_files_of_the_documentation_and_of_the_example_are_valid():
+    root = Path(__file__).resolve().parents[2]
+    if not (root / "docs" / "jobs.md").exists():
+        pytest.skip("needs the folders docs/ and examples/ of a source checkout")
+    shown = re.findall(r"^```toml\n(.*?)^```", (root / "docs" / "jobs.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+    assert [config_of(tomllib.loads(text)).name for text in shown] == ["load"]
+    assert load_config(root / "examples" / "job" / "load.toml").name == "load"

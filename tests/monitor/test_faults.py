@@ -46,5 +46,6 @@ def test_ten_days_of_hourly_runs_with_faults_come_to_what_the_model_says(tmp_pat
 
     assert done.faults > 30
     assert (done.wrong_scores, done.wrong_alerts, done.untold) == (0, 0, 0)
+    assert done.retold <= done.faults
     assert done.bytes_end < 1.5 * done.bytes_half
     assert done.files_end <= done.files_half

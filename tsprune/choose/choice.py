@@ -42,7 +42,7 @@ class Choice:
         """Draw the front on matplotlib axes, which are returned: fidelity (with labels quality) against bytes."""
         from tsprune import plot
 
-        return plot.front(self.front, ax=ax)
+        return plot.budgets(self.front, ax=ax)
 
     def _repr_html_(self) -> str:
         reasons = show.table("why", ["reason "], [[reason] for reason in self.reasons])

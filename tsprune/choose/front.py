@@ -41,12 +41,11 @@ class Option:
         return (self.fidelity, 0.0) if np.isnan(self.quality) else (self.quality, np.nan_to_num(self.fidelity))
 
 
-def recipes_of(views: Views) -> list[Recipe]:
-    """Every candidate of these views, the ones with the best prospects first."""
+def recipes_of(views: Views, n_rows: int) -> list[Recipe]:
+    """Every candidate of these views for a history of so many rows, the ones with the best prospects first."""
+    sizes = [n for k, n in enumerate(REFERENCES) if n < n_rows or k + 1 == len(REFERENCES) or REFERENCES[k + 1] < n_rows]
     subspaces = [Recipe(view, "subspace") for view, _ in views]
-    searches = [
-        Recipe(view, "nearest", n) for n in sorted(REFERENCES, key=lambda n: n != 2000) for view, kind in views if kind == "nearest"
-    ]
+    searches = [Recipe(view, "nearest", n) for n in sorted(sizes, key=lambda n: abs(n - 2000)) for view, kind in views if kind == "nearest"]
     return [*searches[: len(views)], *subspaces, *searches[len(views) :]]
 
 
@@ -55,7 +54,7 @@ def options(trial: Trial, views: Views) -> list[Option]:
     known = trial.tried
     sets: dict[tuple[Recipe, ...], None] = {}
     searched = [view for view, kind in views if kind == "nearest"]
-    for n in REFERENCES:
+    for n in sorted({recipe.references for recipe in known} - {0}, reverse=True) or [0]:
         for n_searched in range(len(searched) + 1):
             for n_views in range(len(views), 0, -1):
                 recipes = [

@@ -54,7 +54,12 @@ def look_at(table: Table) -> Look:
     if len(there) == 0 or (there == there[0]).all():
         return Look(True, 0, 0, ("the history never changes: any other value is an anomaly, and there is nothing to weigh",))
     if values.shape[1] > 1:
-        return Look(False, 0, 0, (f"{values.shape[1]} columns: each view sees all of them, and no season is taken out",))
+        return Look(
+            False,
+            0,
+            0,
+            (f"{values.shape[1]} columns: each view sees all that measure something (more than two values), and no season is taken out",),
+        )
     period, reason = _season(table)
     return Look(False, period, int(np.clip(2 * period, SHORTEST, LONGEST)) if period else 0, (reason,))
 

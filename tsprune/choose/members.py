@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tsprune.detect import NearestRows, SubspaceDistance
 from tsprune.features import Difference, Windows
+from tsprune.features.switches import WithoutSwitches
 from tsprune.features.views import view
 from tsprune.pipeline import Pipeline
 from tsprune.signal import Deseason, Detrend
@@ -67,10 +68,10 @@ class Maker:
 
     def _wide(self, name: str) -> list[Any]:
         if name == "rows":
-            return [Windows(1, "value", scale="none", bridge="auto")]
+            return [WithoutSwitches(), Windows(1, "value", scale="none")]
         if name == "steps":
-            return [Difference(), Windows(1, "value", scale="none")]
-        return [Windows(RECENT, MANY, scale="none", bridge="auto")]
+            return [WithoutSwitches(), Difference(), Windows(1, "value", scale="none")]
+        return [WithoutSwitches(), Windows(RECENT, MANY, scale="none", bridge="auto")]
 
     def _detector(self, recipe: Recipe) -> Any:
         if recipe.detector == "subspace":

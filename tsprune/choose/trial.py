@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from tsprune.blend import HELD_BACK, Learner, held_back, taken
+from tsprune.blend import HELD_BACK, Learner, held_back, scores_behind, taken
 from tsprune.choose.budget import estimated_us
 from tsprune.errors import BadSeries
 from tsprune.model.blend import Tail
+from tsprune.model.nearest import Nearest
 from tsprune.progress import track
 from tsprune.series.inject import inject
 
@@ -67,11 +68,11 @@ def run_trial(table: Table, labels: Ints | None, maker: Maker, recipes: Sequence
     deadline = np.inf if seconds is None else time.monotonic() + seconds
     if labels is not None:
         first = len(table) - round(HELD_BACK * len(table))
-        bench = Bench(Learner(taken(_without_events(table, labels), first)), [table], first, labels[first:])
+        bench = Bench(Learner(taken(_without_events(table, labels), first)), [table], first, labels[first:], len(table))
         return _raced(bench, maker, recipes, deadline)
     for cut, stop in held_back(len(table)):
         clean = taken(table, stop)
-        bench = Bench(Learner(taken(table, cut) if cut else table), [clean, *_injected(clean, cut, seed)], cut, None)
+        bench = Bench(Learner(taken(table, cut) if cut else table), [clean, *_injected(clean, cut, seed)], cut, None, len(table))
         trial = _raced(bench, maker, recipes, deadline)
         if trial.tried:
             return trial
@@ -86,6 +87,7 @@ class Bench:
     judged: list[Table]
     first: int
     labels: Ints | None
+    n_rows: int
 
 
 def _raced(bench: Bench, maker: Maker, recipes: Sequence[Recipe], deadline: float) -> Trial:
@@ -105,9 +107,11 @@ def _raced(bench: Bench, maker: Maker, recipes: Sequence[Recipe], deadline: floa
 
 def _try(recipe: Recipe, maker: Maker, bench: Bench) -> Tried:
     pipeline = maker.pipeline(recipe)
-    scores = [bench.learner.scores(pipeline, table, bench.first) for table in bench.judged]
-    tail = Tail.of(scores[0] if bench.labels is None else np.where(bench.labels == 1, np.nan, scores[0]))
     parts, detector = bench.learner.chain(pipeline)
+    scores = [scores_behind((parts, detector), table, bench.first) for table in bench.judged]
+    tail = Tail.of(scores[0] if bench.labels is None else np.where(bench.labels == 1, np.nan, scores[0]))
+    if isinstance(detector, Nearest):  # the whole history has more rows to keep
+        detector = replace(detector, codes=np.resize(detector.codes, (min(recipe.references, bench.n_rows), detector.n_features)))
     nbytes = sum(part.nbytes for part in (*parts, detector, tail))
     return Tried(recipe, tail.u(np.concatenate(scores)), nbytes, estimated_us(parts, detector))
 

@@ -129,16 +129,25 @@ def _redundant(values: Floats, columns: tuple[str, ...]) -> dict[int, str]:
     return reasons
 
 
-def _explained(values: Floats, ridge: float = 1e-3) -> Floats:
-    """Out-of-sample R2 of each column from the others: ridge regression on the first two thirds, judged on the last."""
+def _explained(values: Floats) -> Floats:
+    """Out-of-sample R2 of each column from the others, the best of three.
+
+    Each third of the rows judges what the other two have learned.  A relation that one change of regime has broken still counts; noise
+    is explained in no third.
+    """
     n, d = values.shape
-    cut = 2 * n // 3
-    if d < 2 or cut <= 2 or n - cut < 2:
+    if d < 2 or n < 9:
         return np.ones(d)
-    middle, spread = values[:cut].mean(axis=0), values[:cut].std(axis=0)
-    z = (values - middle) / np.where(spread > 0.0, spread, 1.0)
-    train, test = z[:cut], z[cut:]
-    inverse = np.linalg.inv(train.T @ train / cut + ridge * np.eye(d))
+    thirds = np.array_split(np.arange(n), 3)
+    return np.max([_r_squared(np.delete(values, third, axis=0), values[third]) for third in thirds], axis=0)
+
+
+def _r_squared(train: Floats, test: Floats, ridge: float = 1e-3) -> Floats:
+    """R2 of each column of other rows, by ridge regression on the other columns."""
+    middle, spread = train.mean(axis=0), train.std(axis=0)
+    scale = np.where(spread > 0.0, spread, 1.0)
+    train, test = (train - middle) / scale, (test - middle) / scale
+    inverse = np.linalg.inv(train.T @ train / len(train) + ridge * np.eye(train.shape[1]))
     weights = -inverse / np.diag(inverse)[:, None]  # row j: regression of column j on the others
     np.fill_diagonal(weights, 0.0)
     error = ((test - test @ weights.T) ** 2).sum(axis=0)

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 #: Values up to which a selection ends by insertion.
 SHORT = 24
-#: Values from which a median is looked for between two bounds taken from a sample.
-SAMPLED = 96
 #: Rows that are worked on together where none is missing.
 SPAN = 256
 
@@ -26,7 +24,7 @@ SPAN = 256
 def above_trend(values: Floats, slots: Ints, block: int, blocks: int, start: float, level: Floats) -> None:
     """See `kernels.trend.above_trend`; the result goes into `level`."""
     line = np.full(blocks, np.nan)  # medians of the last blocks, as a ring
-    held, memory, spare = np.empty(block), np.empty(max(block, blocks)), np.empty(max(block, blocks))
+    held, memory = np.empty(block), np.empty(max(block, blocks))
     at, row, number = 0, 0, slots[0] // block - 1
     while row < len(values):
         here = slots[row] // block
@@ -35,30 +33,31 @@ def above_trend(values: Floats, slots: Ints, block: int, blocks: int, start: flo
             at = at + 1 if at + 1 < blocks else 0
         number = here
         known = _present(line, blocks, memory)
-        trend = _median(memory, known, spare) if known >= (blocks + 1) // 2 else start
+        trend = _median(memory, known) if known >= (blocks + 1) // 2 else start
         begin = row
-        row, known = _block(values, slots, row, (number + 1) * block, held, memory)
+        row, count = _block(values, slots, row, (number + 1) * block, held)
         for i in range(begin, row):
             level[i] = values[i] - trend
-        line[at] = _median(memory, known, spare)
+        line[at] = _median(memory, _present(held, count, memory))
         at = at + 1 if at + 1 < blocks else 0
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
-def _block(values: Floats, slots: Ints, row: int, end: int, held: Floats, memory: Floats) -> tuple[int, int]:
-    """Copy the values of the slots before `end` to the memory; returns the row behind them and the number that are there."""
+def _block(values: Floats, slots: Ints, row: int, end: int, held: Floats) -> tuple[int, int]:
+    """Copy the values of the slots before `end`; returns the row behind them and their number."""
     size = min(len(held), len(values) - row)
     after = row + size
     alone = slots[after - 1] < end and (after == len(values) or slots[after] >= end)
     if alone and slots[after - 1] - slots[row] == size - 1 and _steady(slots, row, size):
-        return after, _present(values[row:after], size, memory)
+        held[:size] = values[row : row + size]
+        return row + size, size
     count, last = 0, slots[row] - 1
     while row < len(values) and slots[row] < end:
         count += slots[row] != last  # of several rows in one slot the last one counts
         held[count - 1] = values[row]
         last = slots[row]
         row += 1
-    return row, _present(held, count, memory)
+    return row, count
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
@@ -91,44 +90,18 @@ def _present(values: Floats, n: int, memory: Floats) -> int:
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
-def _median(values: Floats, n: int, spare: Floats) -> float:
+def _median(values: Floats, n: int) -> float:
     """Median of the first n values, which change places; NaN without any."""
     if n == 0:
         return np.nan
-    k = n // 2
-    if n >= SAMPLED:
-        below, count = _between(values, n, spare)
-        if below < k < below + count:
-            return _middle(spare, count, k - below, n % 2 == 1)
-    return _middle(values, n, k, n % 2 == 1)
-
-
-@numba.njit(cache=True, error_model="numpy", nogil=True)
-def _middle(values: Floats, n: int, k: int, odd: bool) -> float:
-    """The k-th smallest of the first n values, or the mean of it and the one below; these change places."""
-    high = _select(values, n, k)
-    if odd:
+    middle = n // 2
+    high = _select(values, n, middle)
+    if n % 2:
         return high
     low = values[0]
-    for i in range(1, k):
+    for i in range(1, middle):
         low = max(low, values[i])
     return 0.5 * low + 0.5 * high
-
-
-@numba.njit(cache=True, error_model="numpy", nogil=True)
-def _between(values: Floats, n: int, spare: Floats) -> tuple[int, int]:
-    """Copy what lies between two values on either side of where a sample has its median; returns how many lie below, and within."""
-    for i in range(21):
-        spare[i] = values[i * (n // 21)]
-    _sort(spare, 0, 20)
-    low, high = spare[6], spare[14]
-    below = within = 0
-    for i in range(n):
-        value = values[i]
-        below += value < low
-        spare[within] = value
-        within += (value >= low) & (value <= high)
-    return below, within
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
@@ -156,18 +129,13 @@ def _select(values: Floats, n: int, k: int) -> float:
             if k < edge:
                 return pivot
             low = edge
-    _sort(values, low, high)
-    return values[k]
-
-
-@numba.njit(cache=True, error_model="numpy", nogil=True)
-def _sort(values: Floats, low: int, high: int) -> None:
     for i in range(low + 1, high + 1):
         value, j = values[i], i
         while j > low and values[j - 1] > value:
             values[j] = values[j - 1]
             j -= 1
         values[j] = value
+    return values[k]
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)

@@ -106,24 +106,28 @@ def _smoothed(cycles: Floats, half: int) -> Floats:
     if half == 0:
         return cycles
     there = ~np.isnan(cycles)
-    known = np.where(there, cycles, 0.0)
-    total, weight = np.zeros_like(cycles), np.zeros_like(cycles)
+    complete = bool(there.all())
+    known = cycles if complete else np.where(there, cycles, 0.0)
+    total, weight = np.zeros_like(cycles), np.zeros(1) if complete else np.zeros_like(cycles)
+    whole = 0.0
     for offset in range(-half, half + 1):
         tap = (1.0 - (abs(offset) / (half + 1)) ** 3) ** 3
         total += tap * np.roll(known, -offset, axis=1)
-        weight += tap * np.roll(there, -offset, axis=1)
-    whole = np.sum((1.0 - (np.abs(np.arange(-half, half + 1)) / (half + 1)) ** 3) ** 3)
+        weight += tap if complete else tap * np.roll(there, -offset, axis=1)
+        whole += tap
     return np.where(weight > ENOUGH * whole, total / np.maximum(weight, 1e-300), np.nan)
 
 
 def _middle(layers: Sequence[Floats]) -> tuple[Floats, Ints]:
     """Median over arrays of one shape without their NaN, and how many there are: sorted by exchanges of neighbours."""
     missing: list[Mask] = [np.isnan(layer) for layer in layers]
-    ranked = [np.where(gap, np.inf, layer) for layer, gap in zip(layers, missing, strict=True)]
+    ranked = [np.where(gap, np.inf, layer) if gap.any() else layer for layer, gap in zip(layers, missing, strict=True)]
     for turn in range(len(ranked)):
         for k in range(turn % 2, len(ranked) - 1, 2):
             ranked[k], ranked[k + 1] = np.minimum(ranked[k], ranked[k + 1]), np.maximum(ranked[k], ranked[k + 1])
     count = len(layers) - np.sum(missing, axis=0)
+    if count.min() == len(layers):
+        return 0.5 * ranked[(len(layers) - 1) // 2] + 0.5 * ranked[len(layers) // 2], count
     low = np.choose(np.maximum(count - 1, 0) // 2, ranked)
     high = np.choose(np.minimum(count // 2, len(layers) - 1), ranked)
     return np.where(count > 0, 0.5 * low + 0.5 * high, np.nan), count

@@ -17,13 +17,13 @@ from tsprune.kernels.windows import nan_median
 if TYPE_CHECKING:
     from tsprune.types import Floats, Ints
 
-#: Rows from which machine code repays its call, and values from which it repays loading numba.
+#: Rows from which machine code repays its call, and rows from which it repays loading numba.
 COMPILED_FROM, LOADED_FROM = 1 << 13, 1 << 22
 
 
-def compiled(n: int, columns: int = 1) -> bool:
-    """Whether machine code pays for so many rows and columns; numba is loaded for a large batch only."""
-    return n >= COMPILED_FROM and (n * columns >= LOADED_FROM or "numba" in sys.modules)
+def compiled(n: int) -> bool:
+    """Whether machine code pays for so many rows; numba is loaded for a large batch only."""
+    return n >= COMPILED_FROM and (n >= LOADED_FROM or "numba" in sys.modules)
 
 
 def block_trend(values: Floats, slots: Ints, block: int, blocks: int, start: float) -> Floats:

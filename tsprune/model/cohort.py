@@ -97,7 +97,9 @@ class Cohort:
     def channel_values(self, values: Matrix, slots: Slots) -> Floats:
         """What comes out of the signal stages, centred and scaled: shape (n, n_series, channels)."""
         phases = Phases(slots)
-        pieces = [strip.signal(values[:, k * TOGETHER : (k + 1) * TOGETHER], slots, phases) for k, strip in enumerate(self._strips(TOGETHER))]
+        pieces = [
+            strip.signal(values[:, k * TOGETHER : (k + 1) * TOGETHER], slots, phases) for k, strip in enumerate(self._strips(TOGETHER))
+        ]
         return np.concatenate(pieces, axis=1).reshape(len(values), -1, self.channels)
 
     def _strips(self, width: int) -> list[_Strip]:

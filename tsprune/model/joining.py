@@ -99,11 +99,14 @@ def _smoother(parts: Sequence[Smoother]) -> Stage:
     The columns stand one behind the other, so far apart that no window reaches across.
     """
     part, n = parts[0], len(parts)
-    held = {name: value for name, value in vars(part).items() if isinstance(value, np.ndarray)}
+    held: dict[str, Any] = {name: value for name, value in vars(part).items() if isinstance(value, np.ndarray)}
     if any(value.size for value in held.values()):
         wide = _columns(parts)
-        return lambda values, slots, phases: _by_series(wide.apply(values, slots), n, part.n_features) if part.add else wide.apply(values, slots)
-    one = dataclasses.replace(part, n_features=1, add=False, **{name: value[:1] for name, value in held.items()})
+        return lambda values, slots, phases: (
+            _by_series(wide.apply(values, slots), n, part.n_features) if part.add else wide.apply(values, slots)
+        )
+    first: dict[str, Any] = {name: value[:1] for name, value in held.items()}
+    one = dataclasses.replace(part, n_features=1, add=False, **first)
 
     def smoothed(values: Matrix, slots: Slots, _: Phases) -> Matrix:
         columns, apart = values.shape[1], int(slots.absolute[-1] - slots.absolute[0]) + part.window

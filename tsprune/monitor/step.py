@@ -69,9 +69,12 @@ class Stepper:
 
     def _zone(self, code: Ints, settled: Ints, scored: Scored, before: Sequence[Cursor]) -> dict[str, list[Alert]]:
         """The alerts that these rows may touch, by series."""
-        if not scored.alarm.any() and not any(cursor.episode for cursor in before) and self.config.schedule.late == 0:
+        going_on = [Episode.of_text(cursor.episode) for cursor in before if cursor.episode]
+        if not scored.alarm.any() and not going_on and self.config.schedule.late == 0:
             return {}
-        return touched(alert for alert in self.known(int(settled[code].min())) if alert.kind == "anomaly")
+        # What goes on is known by its first row, which may be long settled.
+        since = min([int(settled[code].min()), *(episode.last - 1 for episode in going_on if episode is not None)])
+        return touched(self.known(since))
 
     def _walked(
         self, name: str, old: Cursor, until: int, times: Ints, scored: Scored, known: Sequence[Alert]

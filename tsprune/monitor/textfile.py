@@ -77,10 +77,10 @@ def write(path: Path, text: str) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            os.fchmod(file.fileno(), 0o644)
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)  # node exporter is somebody else
         Path(temporary).replace(path)
         _sync_folder(path.parent)
     except BaseException:
@@ -89,6 +89,8 @@ def write(path: Path, text: str) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return  # elsewhere a folder is not opened
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -320,7 +320,7 @@ def learn(
 ) -> PanelModel:
     """Learn series for a fleet that stands: nothing else of it changes; `model.add` takes them in.
 
-    A series with less than four cycles of history starts from the fleet: the typical season on its own level and scale, the
+    A series with less than fourteen cycles of history starts from the fleet: the typical season on its own level and scale, the
     fleet's threshold.  One with more learns its facts alone.  The detectors stay what they are.
 
     Parameters

@@ -1,6 +1,6 @@
 """A new series with little history starts from the fleet: the typical season on its own level and scale.
 
-The less a series has shown, the more of what it starts from is the fleet's.  With four cycles of its own it learns alone.
+The less a series has shown, the more of what it starts from is the fleet's.  With fourteen cycles of its own it learns alone.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tsprune.types import Floats
 
 #: Cycles of the longest typical period from which a series learns alone.
-CYCLES = 4
+CYCLES = 14
 #: Cycles of its own that weigh as much as the fleet's typical season; values that weigh as much as the fleet's scale.
 PRIOR_CYCLES, PRIOR_VALUES = 4.0, 8.0
 

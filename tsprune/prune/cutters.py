@@ -6,6 +6,7 @@ A new kind of detector is one class here, and one line in `CUTTERS`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -21,6 +22,7 @@ from tsprune.model.forest import Forest
 from tsprune.prune.criteria import Criterion, Nodes, Suspicion
 from tsprune.prune.distil import Student, students
 from tsprune.prune.nodes import Collapse
+from tsprune.prune.queries import pushed_outwards
 from tsprune.prune.reduce import Reduction
 from tsprune.prune.reference import Condensation, cascade
 
@@ -39,6 +41,9 @@ CENTRES = (8, 16, 32, 64, 128, 256)
 
 #: Trees chosen first of a forest of more than this, where the criterion does not say.
 MANY_TREES, CHOSEN = 500, 0.2
+
+#: A student must follow its teacher so far on rows pushed outwards, which tell what it makes of rows unlike any seen; number of these.
+BEYOND, BEYOND_ROWS = 0.9, 1000
 
 #: Rows of both halves together that the ceiling of a detector is measured with: fits take time.
 HALVES = 10_000
@@ -98,14 +103,16 @@ class BoundaryCutter:
     criteria = ()
 
     def __init__(self, whole: Boundary, X: Floats, random_state: int | None, criterion: None = None):
-        self.reduction = Reduction(whole, X, random_state=random_state)
+        self.whole, self.reduction = whole, Reduction(whole, X, random_state=random_state)
 
     def at(self, n_parts: int) -> Boundary:
         return self.reduction.at(n_parts)
 
     def path(self) -> Iterator[Boundary]:
-        """From hard to gentle: few centres are quickly tried, and mostly enough."""
-        return (self.at(size) for size in CENTRES if size < self.reduction.boundary.n_parts)
+        """From hard to gentle: few centres are quickly tried, and mostly enough.  The last one merges vectors that coincide."""
+        n_distinct = self.reduction.boundary.n_parts
+        sizes = [size for size in CENTRES if size < n_distinct]
+        return (self.at(size) for size in (*sizes, *([n_distinct] if n_distinct < self.whole.n_parts else [])))
 
     def farthest(self, accepts: Accepts) -> Boundary | None:
         """From hard to gentle until accepted."""
@@ -115,18 +122,15 @@ class BoundaryCutter:
 class DensityCutter:
     """Reference points of LOF, condensed; "auto" leaves them as cleaning left them.
 
-    Most rows have a factor near 1 whose order is noise: what counts is whether the top rows stay the top rows.
+    Most rows have a factor near 1 whose order is noise: what counts is whether the top rows stay the top rows; the top twentieth of
+    them, or, where a criterion asks for a cascade, the top hundredth.
     """
 
     criteria = (Suspicion,)
 
-    @staticmethod
-    def fidelity(whole: Floats, cut: Floats) -> float:
-        """Share of the top twentieth that stays the top twentieth."""
-        return top_overlap(whole, cut, share=0.05)
-
     def __init__(self, whole: Density, X: Floats, random_state: int | None, criterion: Suspicion | None = None):
         self.whole, self.random_state, self.criterion = whole, random_state, criterion
+        self.fidelity: Fidelity = partial(top_overlap, share=0.05 if criterion is None else 0.01)
 
     def at(self, n_parts: int) -> Density:
         return self._condensation().at(min(n_parts, self.whole.n_parts))
@@ -155,6 +159,7 @@ class StudentCutter:
     def __init__(self, whole: Detector, X: Floats, random_state: int | None, criterion: None = None):
         self.whole = whole
         self.students: tuple[Student, ...] = students(whole, X, random_state=random_state)
+        self.beyond = pushed_outwards(X[np.linspace(0, len(X) - 1, min(len(X), BEYOND_ROWS)).astype(int)], random_state)
 
     def at(self, n_parts: int) -> Detector:
         raise NotPrunable(
@@ -166,9 +171,14 @@ class StudentCutter:
         return (student() for student in self.students)
 
     def farthest(self, accepts: Accepts) -> Detector | None:
-        """The first faithful one, if it is smaller than what it stands for."""
-        saves = isinstance(self.whole, Opaque)
-        return next((one for one in self.path() if (saves or one.nbytes < self.whole.nbytes) and accepts(one)), None)
+        """The first that is faithful, also beyond the training rows, and smaller than what it stands for."""
+        wanted = self.whole.anomaly_score(self.beyond)
+        limit = float("inf") if isinstance(self.whole, Opaque) else self.whole.nbytes
+
+        def follows(one: Detector) -> bool:
+            return one.nbytes < limit and accepts(one) and spearman(wanted, one.anomaly_score(self.beyond)) >= BEYOND
+
+        return next(filter(follows, self.path()), None)
 
 
 #: Kind of model part -> its cutter; any other has students.

@@ -18,7 +18,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from tsprune.detect.forest import floored
 from tsprune.errors import NotPrunable
 from tsprune.model.forest import LARGEST, Forest
-from tsprune.prune.queries import jittered
+from tsprune.prune.queries import jittered, pushed_outwards
 from tsprune.prune.reduce import Reduction
 
 if TYPE_CHECKING:
@@ -56,7 +56,11 @@ class Lesson:
         """
         rng = np.random.default_rng(random_state)
         seen = X[np.sort(rng.permutation(len(X))[:SEEN])]
-        rows = np.vstack([seen, jittered(seen, UNSEEN, rng)]).astype(np.float32).astype(np.float64)
+        rows = (
+            np.vstack([seen, jittered(seen, UNSEEN, rng), pushed_outwards(seen[:UNSEEN], random_state)])
+            .astype(np.float32)
+            .astype(np.float64)
+        )
         scores = teacher.anomaly_score(rows)
         finite = np.isfinite(scores)
         if not finite[: len(seen)].any():

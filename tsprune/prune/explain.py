@@ -111,7 +111,7 @@ def explain(pipeline: Any, rows: Any, context: Any = None, *, top: int = 3, n_ro
     >>> import tsprune as tsp
     >>> from tsprune.prune.explain import explain
     >>> x = np.random.default_rng(0).normal(size=(500, 2))
-    >>> pipeline = tsp.Pipeline(["iforest"]).fit(x)
+    >>> pipeline = tsp.Pipeline(["lof"]).fit(x)
     >>> x[7, 1] = 9.0
     >>> explain(pipeline, x, top=1, n_rows=1)[["row", "feature", "value"]]
        row feature  value

@@ -36,7 +36,7 @@ def lean(model: Model) -> Model:
     >>> forest = tsp.Pruned("iforest", keep=0.003, guard=None, random_state=0)
     >>> whole = tsp.Pipeline([tsp.Windows(24), forest]).fit(history).freeze()
     >>> small = lean(whole)
-    >>> small.detector.n_features < whole.detector.n_features, small.nbytes < whole.nbytes
+    >>> small.detector.n_features < whole.detector.n_features, small.parts[0].n_out < whole.parts[0].n_out
     (True, True)
     """
     forest = model.detector
@@ -47,18 +47,17 @@ def lean(model: Model) -> Model:
     place[needed] = np.arange(len(needed))
     detector = replace(forest, n_features=len(needed), feature=place[forest.feature])
     parts: list[Part] = list(model.parts)
-    behind: list[Part]
-    if parts and isinstance(parts[-1], Columns):
-        needed = np.array(parts.pop().kept)[needed]
-    if parts and isinstance(parts[-1], WindowMatrix):
-        narrow, needed = _narrowed(parts.pop(), needed)
-        behind = [narrow]
-        if len(needed) < narrow.n_out:
-            behind.append(Columns(narrow.n_out, tuple(map(int, needed))))
-    else:
-        behind = [Columns(parts[-1].n_out if parts else model.n_features, tuple(map(int, needed)))]
-    lean_parts: tuple[Part, ...] = (*parts, *behind)
-    return replace(model, parts=lean_parts, detector=detector)
+    last = parts[-1] if parts else None
+    if isinstance(last, Columns):
+        needed = np.array(last.kept)[needed]
+        parts.pop()
+        last = parts[-1] if parts else None
+    if isinstance(last, WindowMatrix):
+        parts[-1], needed = _narrowed(last, needed)
+    width = parts[-1].n_out if parts else model.n_features
+    if len(needed) < width:
+        parts.append(Columns(width, tuple(map(int, needed))))
+    return replace(model, parts=tuple(parts), detector=detector)
 
 
 def _narrowed(part: WindowMatrix, needed: Ints) -> tuple[WindowMatrix, Ints]:

@@ -192,6 +192,8 @@ class Pruned(OutlierMixin, BaseEstimator):
         bound = Bound(cutter.fidelity, whole, held, judge.confidence, self.random_state)
         if self.keep == "auto":
             cut = cutter.farthest(lambda cut: judge.accepts(bound(cut)))
+            if cut is None and isinstance(whole, Opaque):
+                self._no_student(judge)
         else:
             cut = cutter.at(max(1, round(self.keep * self.n_parts_before_)))
             if guard is not None and not guard.accepts(bound(cut)):
@@ -219,6 +221,11 @@ class Pruned(OutlierMixin, BaseEstimator):
         if guard.on_fail == "raise":
             raise OverPruned(f"{self.refused_}. Keep more parts, lower the guard's fidelity, or give keep='auto'.")
         return whole
+
+    def _no_student(self, guard: Guard) -> None:
+        self.refused_ = f"no student of {type(self.detector_).__name__} has a lower bound of the guard's {guard.fidelity:g}"
+        if guard.on_fail == "raise":
+            raise OverPruned(f"{self.refused_}. Lower the guard's fidelity, or take a detector that can be saved as it is.")
 
     def _rows(self, X: Any) -> Floats:
         table = read_table(X, flat=False)

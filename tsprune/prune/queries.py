@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
+import numpy as np
 
+if TYPE_CHECKING:
     from tsprune.types import Matrix
 
 #: Standard deviations of the noise, in those of each column; each row draws one.
 SCALES = (0.02, 0.1, 0.3, 1.0)
+#: Times that a row is farther from the median at the most, when it is pushed outwards.
+FARTHER = 4.0
 
 
 def jittered(X: Matrix, n: int, rng: np.random.Generator) -> Matrix:
@@ -38,3 +40,16 @@ def jittered(X: Matrix, n: int, rng: np.random.Generator) -> Matrix:
     """
     rows = X[rng.integers(len(X), size=n)]
     return rows + rng.normal(size=rows.shape) * X.std(axis=0) * rng.choice(SCALES, size=(n, 1))
+
+
+def pushed_outwards(X: Matrix, random_state: int | None = None) -> Matrix:
+    """Each row one to four times as far from the median of every column: where no training row was.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> pushed_outwards(np.array([[0.0], [1.0], [2.0]]), random_state=0).ravel().round(1)
+    array([-1.9,  1. ,  2.1])
+    """
+    middle = np.median(X, axis=0)
+    return middle + (X - middle) * np.random.default_rng(random_state).uniform(1.0, FARTHER, size=(len(X), 1))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from tsprune.blend import Blend
+from tsprune.blend import HELD_BACK, Blend
 from tsprune.choose.budget import Budget
 from tsprune.choose.choice import Choice
 from tsprune.choose.front import Option, Views, blended, bought, grown, options, pareto, recipes_of
@@ -88,7 +88,7 @@ def choose(
     views = views_of("point" if look.constant else preset, len(table.columns))
     maker = Maker(look, len(table.columns), random_state)
     judging, told = _judging(truth)
-    trial = run_trial(table, judging, maker, recipes_of(views), budget.seconds, random_state)
+    trial = run_trial(table, judging, maker, recipes_of(views, len(table)), budget.seconds, random_state)
     chosen, front, bought_told = _chosen(trial, views, budget)
     members = [(recipe.view, maker.pipeline(recipe)) for recipe in chosen.recipes]
     blend = Blend(members, None, placement, threshold).fit(_learned_from(history, truth))
@@ -110,8 +110,6 @@ def _judging(truth: Ints | None) -> tuple[Ints | None, tuple[str, ...]]:
         return None, (
             "no labels: members are those that earned their place on other series, pruned by how far they agree with all of them",
         )
-    from tsprune.blend import HELD_BACK
-
     late = truth[len(truth) - round(HELD_BACK * len(truth)) :]
     events = int((np.diff(late, prepend=0) == 1).sum())
     if events < EVENTS or late.all():
@@ -170,11 +168,9 @@ def _learned_from(history: Any, truth: Ints | None) -> Any:
     if truth is None:
         return history
     if isinstance(history, pd.Series | pd.DataFrame):
-        return (
-            history.mask(pd.Series(truth == 1, index=history.index))
-            if isinstance(history, pd.Series)
-            else history.astype(float).mask(np.repeat((truth == 1)[:, None], history.shape[1], axis=1))
-        )
+        without = history.astype(np.float64)
+        without.iloc[np.flatnonzero(truth == 1)] = np.nan
+        return without
     values = np.array(history, dtype=np.float64)
     values[truth == 1] = np.nan
     return values

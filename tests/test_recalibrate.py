@@ -1,0 +1,104 @@
+"""A threshold that follows the scores, and one from a fitted tail."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tsprune.detect import Threshold
+from tsprune.detect.threshold import beyond_peaks
+from tsprune.errors import BadParameter
+from tsprune.model.chain import load
+from tsprune.model.rolling import BLOCK, RollingLevel
+from tsprune.pipeline import Pipeline
+
+RNG = np.random.default_rng(0)
+
+
+@given(
+    n=st.integers(1, 3 * BLOCK),
+    rows=st.integers(2, 2 * BLOCK),
+    rate=st.floats(0.001, 0.5),
+    missing=st.sampled_from([0.0, 0.1, 0.7]),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=40, deadline=None)
+def test_the_limit_is_the_order_statistic_of_the_scores_before(n, rows, rate, missing, seed):
+    rng = np.random.default_rng(seed)
+    scores = np.where(rng.random(n) < missing, np.nan, rng.normal(size=n).round(1))
+
+    limits = RollingLevel(0.5, rate, rows).limits(scores)
+
+    before = np.concatenate([np.full(rows, -np.inf), np.where(np.isnan(scores), -np.inf, scores)])
+    for row, limit in enumerate(limits):
+        window = before[row : row + rows]
+        known = (window > -np.inf).sum()
+        assert limit == (np.sort(window)[-int(rate * rows) - 1] if 2 * known >= rows else 0.5)
+
+
+@given(cuts=st.lists(st.integers(1, 399), max_size=5))
+@settings(max_examples=20, deadline=None)
+def test_any_chunks_that_begin_early_enough_give_the_same_alarms(cuts):
+    scores = np.random.default_rng(1).normal(size=400)
+    scores[50:60] = np.nan
+    level = RollingLevel(1.0, 0.02, 100)
+    whole = level.exceeded(scores)
+
+    edges = sorted({0, *cuts, 400})
+    for a, b in zip(edges, edges[1:], strict=False):
+        start = max(0, a - level.lookback)
+        np.testing.assert_array_equal(level.exceeded(scores[start:b])[a - start :], whole[a:b])
+
+
+def test_a_drift_is_not_one_long_alarm_and_an_event_in_it_is_one():
+    scores = np.concatenate([RNG.normal(size=2000), RNG.normal(size=6000) + 6])
+    scores[7000:7005] += 12
+    fixed = Threshold(rate=0.005).fit(scores[:2000]).part_
+    rolling = Threshold(rate=0.005, recalibrate=1000).fit(scores[:2000]).part_
+
+    later = slice(3500, 8000)
+
+    assert fixed.exceeded(scores)[later].mean() > 0.9
+    assert rolling.exceeded(scores)[later].mean() < 0.01
+    assert rolling.exceeded(scores)[7000:7005].all()
+
+
+def test_a_pipeline_that_recalibrates_detects_alike_saved_and_in_chunks(tmp_path):
+    values = RNG.normal(size=1500)
+    values[800:] += np.linspace(0, 4, 700)
+    series = pd.Series(values)
+    pipeline = Pipeline(["subspace", Threshold(rate=0.02, recalibrate=200)]).fit(series[:600])
+    pipeline.freeze().save(tmp_path / "model.tsp")
+
+    whole = pipeline.detect(series[600:], context=series[:600])
+
+    assert load(tmp_path / "model.tsp").detect(values)[600:].tolist() == whole.tolist()
+    pieces = [pipeline.detect(series[a : a + 90], context=series[a - 200 : a]) for a in range(600, 1500, 90)]
+    pd.testing.assert_series_equal(pd.concat(pieces), whole)
+
+
+def test_a_fitted_tail_reaches_rates_rarer_than_the_history_is_long():
+    found = [beyond_peaks(np.random.default_rng(seed).exponential(size=4000), 1e-5) for seed in range(30)]
+
+    assert np.median(found) == pytest.approx(np.log(1e5), rel=0.15)
+    assert beyond_peaks(np.arange(100.0), 0.5) == pytest.approx(49.5)
+
+
+def test_a_fitted_tail_of_scores_that_are_all_alike_is_their_value():
+    assert beyond_peaks(np.full(50, 3.0), 1e-4) == 3.0
+
+
+def test_nonsense_is_refused():
+    for wrong, told in (
+        (Threshold(method="gumbel"), "'evt'"),
+        (Threshold(alarms_per_week=1, method="evt"), "give rate"),
+        (Threshold(recalibrate=1), "recalibrate"),
+    ):
+        with pytest.raises(BadParameter, match=told):
+            wrong.fit(np.arange(100.0))
+    for broken in (RollingLevel(1.0, 0.0, 10), RollingLevel(1.0, 0.1, 0)):
+        with pytest.raises(ValueError, match="share"):
+            broken.check()
