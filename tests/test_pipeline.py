@@ -199,6 +199,8 @@ def test_without_labels_every_line_says_that_it_is_estimated(judged):
 
     assert set(report.to_frame()["source"]) == {"injected"}
     assert "estimated by injection" in str(report)
+    assert all("estimated" in line for line in str(report).splitlines()[2 : 2 + len(pipeline.named_stages_)])
+    assert all("estimated by injection" in str(effect) for effect in report.stages)
 
 
 def test_a_guard_takes_out_the_stages_it_refuses(judged):

@@ -102,6 +102,7 @@ class StageEffect:
         told = f"{self.stage}: {self.metric} {self.without:.3f} -> {self.with_:.3f} ({self.effect:+.3f})"
         if np.isfinite(self.low):
             told += f" [{self.low:+.3f}, {self.high:+.3f}] {self.verdict}"
+        told += " (estimated by injection)" if self.source == "injected" else ""
         price = f"; {self.bytes:,.0f} bytes, {self.us_per_row:.2f} us per row, fitted in {self.fit_seconds:.2f} s"
         facts = "".join(f"; {name} {value:.4g}" for name, value in self.facts.items())
         return told + price + facts

@@ -98,13 +98,14 @@ def _row(effect: StageEffect, alone: dict[tuple[str, str], StageEffect], scale: 
     known = math.isfinite(effect.without)
     single = alone.get((effect.stage, effect.metric))
     kind = {"helps": "helps", "hurts": "hurts"}.get(effect.verdict, "none")
+    estimated = " <small>estimated</small>" if effect.source == "injected" else ""
     cells = [
         escape(effect.metric),
         f"{effect.without:.3f}" if known else "",
         _quality(effect.with_),
         _bar(effect, scale) if known else "",
         f"{effect.effect:+.3f}" if known else "",
-        f'<span class="{kind}">{escape(effect.verdict)}</span>' if known else "",
+        f'<span class="{kind}">{escape(effect.verdict)}</span>{estimated}' if known else estimated.strip(),
         f"{single.effect:+.3f}" if single is not None and math.isfinite(single.effect) else "",
         _quality(effect.chance),
     ]

@@ -116,7 +116,10 @@ class Report:
     def summary(self) -> list[str]:
         """What was found, in words."""
         f = self.facts
-        injected = ["Quality is estimated by injection: no labels were given."] if self.source == "injected" else []
+        injected = [
+            "Quality is estimated by injection: no labels were given. On labelled series such verdicts had the right sign in half of the cases "
+            "only (docs/ledger.md): trust the prices more than the effects."
+        ] if self.source == "injected" else []  # fmt: skip
         return [
             *injected,
             f"{f['events_found']:.0f} of {f['events']:.0f} events found with {f['alarms']:.0f} alarms on {f['rows']:,.0f} rows; "
@@ -190,6 +193,7 @@ def _lines(report: Report) -> list[str]:
         cells = " ".join(f"{_cell(of[stage, metric]):<31}" for metric in metrics)
         first = of[stage, metrics[0]]
         fidelity = f"{first.fidelity:.3f} (ceiling {first.ceiling:.3f})" if math.isfinite(first.fidelity) else ""
+        fidelity = f"{fidelity:<24}estimated" if first.source == "injected" else fidelity
         lines.append(
             f"{stage:<{width}} {cells}{first.bytes:>9,.0f} {first.fit_seconds:>7.2f} {first.us_per_row:>7.2f}  {fidelity}".rstrip()
         )
