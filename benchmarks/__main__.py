@@ -9,7 +9,7 @@ import sys
 #: Topic -> what it measures.  A new one is a module with `run(quick)` and one line.
 TOPICS: dict[str, str] = {
     "boundary": "one-class SVM: scoring against libsvm, reduced sets against subsamples",
-    "choice": "`choose` without labels beside fixed detectors and PyOD (--sample N --seed S --cache FILE --methods \"a;b\" --table)",
+    "choice": '`choose` without labels beside fixed detectors and PyOD (--sample N --seed S --cache FILE --methods "a;b" --table)',
     "coldstart": "a fresh process that loads a model and scores one row, against joblib and PyOD",
     "density": "LOF: scoring against scikit-learn, cleaning and condensing the reference set",
     "faults": "a monitoring job killed, crowded, out of disk, and run ten thousand times (--kills N --runs N --crowd N --rounds N)",

@@ -79,8 +79,8 @@ def find_incidents_of_services() -> None:
         return
     long = pd.concat([pd.read_parquet(file, columns=["timestamp", "value", "label"]).assign(unique_id=file.stem) for file in files])
     long = long.rename(columns={"timestamp": "ds", "value": "y"}).drop_duplicates(["unique_id", "ds"], ignore_index=True)
-    row = long.groupby("unique_id").cumcount()
-    history, recent = long[row < 20_000], long[(row >= 20_000) & (row < 60_000)]
+    row, half = long.groupby("unique_id").cumcount(), long.groupby("unique_id")["y"].transform("size") // 2
+    history, recent = long[(row >= half - 20_000) & (row < half)], long[(row >= half) & (row < half + 40_000)]
     model = tsp.panel.fit(history, clusters=1)
     scores = tsp.panel.score(model, recent, context=history)["score"]
     print(f"{model}; steps {', '.join(str(step) for step in sorted(set(model.facts()['step'])))}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -130,7 +131,7 @@ def test_any_chunks_with_their_lookback_score_as_one_batch_does(blend, cuts):
 
     edges = sorted({0, *cuts, len(REST)})
     pieces = []
-    for a, b in zip(edges, edges[1:], strict=False):
+    for a, b in pairwise(edges):
         start = 900 + a - blend.lookback_
         context = SERIES[max(0, start) : 900 + a]
         pieces.append(blend.anomaly_score(REST[a:b], context=context).to_numpy())
@@ -231,7 +232,7 @@ def test_placed_to_cover_a_row_gets_the_strangest_window_that_holds_it():
 def test_a_member_may_be_pruned_and_of_any_detector():
     blend = Blend(
         [
-            Pipeline([view("point"), Pruned(IsolationForest(20, random_state=0), keep=0.2, guard=None)]),
+            Pipeline([view("point"), Pruned(IsolationForest(n_estimators=20, random_state=0), keep=0.2, guard=None)]),
             Pipeline([view("point"), "subspace"]),
         ]
     )

@@ -58,15 +58,16 @@ def test_a_faithful_student_takes_the_place_of_its_teacher_and_can_be_saved(tmp_
     assert "has learned the scores" in pipeline.named_stages_["pruned"].story_
 
 
-def test_an_unfaithful_student_is_refused_and_the_teacher_stays():
-    pruned = tsp.Pruned(ECOD(), guard=tsp.Guard(fidelity=0.9999), random_state=0).fit(X)
+def test_an_unfaithful_student_is_refused_and_the_teacher_stays(monkeypatch):
+    monkeypatch.setattr("tsprune.prune.distil.TREES", ((20, 8),))
+    pruned = tsp.Pruned(ECOD(), guard=tsp.Guard(fidelity=0.9999), random_state=0).fit(X[:400])
 
     np.testing.assert_allclose(pruned.anomaly_score(NEW[:5]), to_part(pruned.detector_).anomaly_score(NEW[:5]))
     assert "no student" in pruned.refused_
     with pytest.raises(NotPrunable):
         pruned.freeze().to_spec()
     with pytest.raises(OverPruned, match="no student"):
-        tsp.Pruned(ECOD(), guard=tsp.Guard(fidelity=0.9999, on_fail="raise"), random_state=0).fit(X)
+        tsp.Pruned(ECOD(), guard=tsp.Guard(fidelity=0.9999, on_fail="raise"), random_state=0).fit(X[:400])
 
 
 def test_a_teacher_without_finite_scores_has_nothing_to_teach():

@@ -13,7 +13,9 @@ import pytest
 from tsprune import Report, StageEffect
 
 HOSTILE = '<script>document.title="broken out"</script>$\\alpha$'
-CHROMIUM = os.environ.get("TSPRUNE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = (
+    os.environ.get("TSPRUNE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 
 
 def a_report(n: int) -> Report:

@@ -245,6 +245,7 @@ def test_a_wide_frame_keeps_its_index_columns_and_kind(model):
 @pytest.mark.parametrize("kind", ["polars", "pyarrow"])
 def test_frames_of_other_libraries_come_back_as_they_are(model, kind):
     """Long and wide frames of polars, tables of pyarrow: the same scores, the same kind."""
+    pytest.importorskip("narwhals", reason="needs narwhals")
     library = pytest.importorskip(kind, reason=f"needs {kind}")
     make = library.from_pandas if kind == "polars" else library.Table.from_pandas
     assert records(tsp.panel.fit(make(LONG), PLAIN, clusters=1)) == records(model)

@@ -17,7 +17,7 @@ from tsprune.kernels.folds import Folds, evidence, gain, t_tail
 from tsprune.kernels.periods import find
 from tsprune.series.table import read_table
 from tsprune.signal.grid import on_grid
-from tsprune.signal.period import Period, find_periods, find_on_grid
+from tsprune.signal.period import Period, find_on_grid, find_periods
 
 DAY = 24
 

@@ -15,6 +15,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import tsprune as tsp
 from tsprune.errors import BadParameter, BadSeries, NotPrunable, OverPruned
 from tsprune.kernels.agreement import spearman
+from tsprune.model.cascade import Cascade
+from tsprune.prune.criteria import Nodes, Suspicion
 
 
 @pytest.fixture(scope="module")
@@ -148,3 +150,41 @@ def test_clones_are_alike_and_signs_are_scikit_learn_s(X):
 @parametrize_with_checks([tsp.Pruned(IsolationForest(n_estimators=10, random_state=0), keep=0.5, guard=None, random_state=0)])
 def test_scikit_learn_s_own_checks(estimator, check):
     check(estimator)
+
+
+# -- more ways --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_grown_teacher_is_larger_than_the_detector_and_is_cut_all_the_same(X):
+    small = IsolationForest(n_estimators=10, random_state=0)
+    pruned = tsp.Pruned(small, keep=0.1, guard=None, random_state=0, grow=40).fit(X)
+
+    assert pruned.n_parts_before_ > 3 * tsp.Pruned(small, keep=1.0, random_state=0).fit(X).n_parts_before_
+    assert pruned.n_parts_after_ <= round(0.1 * pruned.n_parts_before_)
+    with pytest.raises(NotPrunable, match="isolation forest"):
+        tsp.Pruned("ocsvm", grow=40).fit(X)
+
+
+def test_a_sample_is_what_the_detector_learns_from(X):
+    pruned = tsp.Pruned(LocalOutlierFactor(), clean=None, sample=300, random_state=0).fit(X)
+
+    assert pruned.n_parts_after_ == 300
+    with pytest.raises(BadParameter, match="sample is 1"):
+        tsp.Pruned("lof", sample=1).fit(X)
+
+
+def test_a_criterion_chooses_trees_or_makes_a_cascade_and_is_refused_elsewhere(X):
+    forest = IsolationForest(n_estimators=30, random_state=0)
+    assert tsp.Pruned(forest, keep=0.3, criterion=Nodes(trees=10), guard=None, random_state=0).fit(X).part_.n_trees <= 10
+    quick = tsp.Pruned("lof", criterion=Suspicion(share=0.3), guard=tsp.Guard(fidelity=0.5), random_state=0).fit(X)
+    assert isinstance(quick.part_, Cascade)
+    with pytest.raises(BadParameter, match="for a Boundary it is None"):
+        tsp.Pruned("ocsvm", criterion=Nodes()).fit(X)
+
+
+def test_keeping_everything_of_a_detector_without_parts_is_no_pruning(X):
+    from pyod.models.hbos import HBOS
+
+    pruned = tsp.Pruned(HBOS(), keep=1.0).fit(X)
+
+    np.testing.assert_array_equal(pruned.anomaly_score(X), pruned.detector_.decision_function(X))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -48,7 +50,7 @@ def test_any_chunks_that_begin_early_enough_give_the_same_alarms(cuts):
     whole = level.exceeded(scores)
 
     edges = sorted({0, *cuts, 400})
-    for a, b in zip(edges, edges[1:], strict=False):
+    for a, b in pairwise(edges):
         start = max(0, a - level.lookback)
         np.testing.assert_array_equal(level.exceeded(scores[start:b])[a - start :], whole[a:b])
 

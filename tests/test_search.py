@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.ensemble import IsolationForest
 
 from tsprune import plot
 from tsprune.errors import BadParameter, OverPruned
@@ -19,7 +20,7 @@ LABELS = np.r_[np.zeros(200), np.ones(20)]
 
 @pytest.fixture(scope="module")
 def found() -> Front:
-    return front("iforest", X, rows=ROWS, labels=LABELS, random_state=0)
+    return front(IsolationForest(n_estimators=40, random_state=0), X, rows=ROWS, labels=LABELS, random_state=0)
 
 
 def test_the_whole_detector_stands_first_and_smaller_ones_behind(found):

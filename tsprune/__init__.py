@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tsprune import checks, metrics, panel, plot
+    from tsprune.blend import Blend
+    from tsprune.choose import Budget, Choice, choose
     from tsprune.detect import Threshold
     from tsprune.detect.as_pyod import as_pyod
     from tsprune.errors import BadModelFile, BadParameter, BadSeries, NotPrunable, OverPruned, TsPruneError
@@ -30,6 +32,9 @@ _HOMES: dict[str, str | None] = {
     "BadModelFile": "errors",
     "BadParameter": "errors",
     "BadSeries": "errors",
+    "Blend": "blend",
+    "Budget": "choose",
+    "Choice": "choose",
     "Denoise": "signal",
     "Deseason": "signal",
     "Detrend": "signal",
@@ -47,6 +52,7 @@ _HOMES: dict[str, str | None] = {
     "Windows": "features",
     "as_pyod": "detect.as_pyod",
     "checks": None,
+    "choose": "choose",
     "datasets": "series",
     "find_periods": "signal",
     "inject": "series.inject",
@@ -62,6 +68,9 @@ __all__ = [
     "BadModelFile",
     "BadParameter",
     "BadSeries",
+    "Blend",
+    "Budget",
+    "Choice",
     "Denoise",
     "Deseason",
     "Detrend",
@@ -79,6 +88,7 @@ __all__ = [
     "Windows",
     "as_pyod",
     "checks",
+    "choose",
     "datasets",
     "find_periods",
     "inject",

@@ -133,7 +133,7 @@ def test_after_a_drift_a_new_model_is_learned_judged_beside_the_old_one_and_put_
 
 
 def test_a_worse_model_is_refused_and_the_old_one_stays(tmp_path):
-    world = make(tmp_path, lambda time, values: values, **refitting("every", quality_loss=0.0))
+    world = make(tmp_path, lambda time, values: values, **refitting("every", quality_loss=0.0, every="30d"))
     world.configure(
         **{
             **world.tables,

@@ -6,6 +6,7 @@ import gzip
 import os
 import sqlite3
 from datetime import UTC, datetime, timedelta
+from unittest.mock import patch
 from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
@@ -14,10 +15,12 @@ import pytest
 from monitor.world import START, World
 
 from tsprune.errors import BadSeries
+from tsprune.model.clock import Clock
 from tsprune.monitor import BadJob, Temporary
 from tsprune.monitor.database import connect
 from tsprune.monitor.moments import DAY, HOUR, SECOND
 from tsprune.monitor.rows import Rows
+from tsprune.monitor.sql import Sql
 from tsprune.monitor.stamps import UNREADABLE, Stamps
 from tsprune.monitor.wall import WallClock
 
@@ -93,6 +96,25 @@ def test_times_in_a_database_may_be_texts_or_numbers(tmp_path, store_as, column)
     assert [(t, score) for _, t, score in scores(world)] == [(t, score) for _, t, score in world.expected_scores(world.day(11))]
 
 
+def test_a_span_of_texts_is_read_without_the_rest_of_its_first_day(tmp_path):
+    """A blank sorts before a T: a span that begins with a blank would hold the whole day of those with a T."""
+    world = World.make(tmp_path / "w", n_series=1)
+    source = sqlite3.connect(world.folder / "data.db", isolation_level=None)
+    source.execute(
+        "UPDATE metrics SET time = REPLACE(time, 'T', ' ') WHERE time LIKE '%:00:00' AND CAST(substr(time, 12, 2) AS INT) % 2 = 0"
+    )
+    source.close()
+    database = Sql(world.job.config.source, world.folder, ("load",), Clock.index(), "job")
+    with patch.object(database.database, "query", wraps=database.database.query) as asked:
+        rows = database.read(START + 42 * HOUR, START + 50 * HOUR)
+        found = [call.args for call in asked.call_args_list if "NOT" in call.args[0]]
+        given = [text for text, *_ in database.database.query(*found[0])]
+    database.close()
+
+    assert rows.time.tolist() == [START + hour * HOUR for hour in range(42, 51)]
+    assert sum("T" in text for text in given) == 4
+
+
 def test_a_query_is_a_source_too(world):
     query = "SELECT time AS at, host AS name, load * 1.0 AS load FROM metrics WHERE load IS NOT NULL"
     world.configure(source={"kind": "sql", "url": "sqlite:///data.db", "query": query, "time": "at", "series": "name"})
@@ -141,8 +163,6 @@ def test_a_source_that_somebody_writes_in_the_old_way_is_read_under_its_lock(wor
     source.execute("PRAGMA journal_mode=DELETE")
     source.execute("BEGIN EXCLUSIVE")
     source.execute("DELETE FROM metrics")
-    from unittest.mock import patch
-
     with patch("tsprune.monitor.database.PATIENCE", 0.1), pytest.raises(Temporary, match="locked"):
         world.run(world.day(5))
     source.execute("ROLLBACK")

@@ -24,6 +24,9 @@ _READ_ONLY = {
     "mariadb": "SET SESSION TRANSACTION READ ONLY",
 }
 
+#: How PostgreSQL says that a statement would write.
+_NOT_READING = "25006"
+
 #: What stands in quotes, the marks of values, and colons that SQLAlchemy would take for a name.
 _TOKENS = re.compile(r"""'[^']*'|"[^"]*"|\?|(?<![:\\]):(?=\w)""")
 
@@ -100,7 +103,8 @@ class Server:
         try:
             yield
         except (exc.OperationalError, exc.InterfaceError, exc.InternalError, exc.TimeoutError) as error:
-            raise Temporary(f"{self.address}: {_first_line(error)}") from error
+            kind = BadJob if getattr(getattr(error, "orig", None), "sqlstate", "") == _NOT_READING else Temporary
+            raise kind(f"{self.address}: {_first_line(error)}") from error
         except (exc.SQLAlchemyError, ImportError) as error:
             raise BadJob(f"{self.address}: {_first_line(error)}") from error
 

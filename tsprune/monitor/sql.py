@@ -34,17 +34,21 @@ class Sql:
     def read(self, since: int, until: int, series: Sequence[str] | None = None) -> Rows:
         if self._stamps is None:
             return Rows.none(len(self.columns))
-        low, high = self._stamps.bounds(since, until)
         time = self._quoted(self.section.time)
-        asked = f"{self._select} WHERE {time} >= ? AND {time} <= ?"
+        if self._stamps.kind == "text" and self.database.dialect == "postgresql":
+            time += ' COLLATE "C"'  # letter by letter, whatever the language of the database
+        asked, span = f"{self._select} WHERE {time} >= ? AND {time} <= ?", self._stamps.bounds(since, until)
+        hole = self._stamps.hole(since)
+        if hole is not None:
+            asked, span = f"{asked} AND NOT ({time} >= ? AND {time} < ?)", (*span, *hole)
         found: list[tuple[Any, ...]] = []
         if series is None or self.section.series is None:
-            found = self.database.query(asked, (low, high))
+            found = self.database.query(asked, span)
         else:
             for start in range(0, len(series), _AT_ONCE):
                 some = series[start : start + _AT_ONCE]
                 among = f"{self._name_as_text} IN ({', '.join('?' * len(some))})"
-                found += self.database.query(f"{asked} AND {among}", (low, high, *some))
+                found += self.database.query(f"{asked} AND {among}", (*span, *some))
         if not found:
             return Rows.none(len(self.columns))
         columns = list(zip(*found, strict=True))

@@ -93,13 +93,25 @@ class Stamps:
             return since // self.unit, -(-until // self.unit)
         if self.kind == "stamp":
             return _datetime(since), _datetime(until + 1000)
-        slack = DAY if self.offsets else 0 if self.wall is None else 3 * HOUR
+        slack = self._slack
         if self.kind == "naive":
             return self._local(since - slack), self._local(until + slack + 1000)
         # Texts are compared letter by letter: ' ' sorts before 'T', and '~' behind every digit and letter.
         low, high = self._local(since - slack), self._local(until + slack)
         start = low.strftime("%Y-%m-%d %H:%M:%S").removesuffix(":00").removesuffix(" 00:00")  # the shortest way to write it
         return start, high.strftime("%Y-%m-%dT%H:%M:%S") + "~"
+
+    def hole(self, since: int) -> tuple[str, str] | None:
+        """Texts between two, the second one left out, are too early as well: those with a T, of the day on which a span begins."""
+        if self.kind != "text":
+            return None
+        low = self._local(since - self._slack)
+        return low.strftime("%Y-%m-%dT"), low.strftime("%Y-%m-%dT%H:%M:%S").removesuffix(":00").removesuffix("00:00")
+
+    @property
+    def _slack(self) -> int:
+        """How far a text or a timestamp without a zone may be from its place in time."""
+        return DAY if self.offsets else 0 if self.wall is None else 3 * HOUR
 
     def _local(self, moment: int) -> datetime:
         stamp = _datetime(moment)

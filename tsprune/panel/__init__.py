@@ -5,8 +5,9 @@
 ('fit', 'score')
 """
 
-from tsprune.panel.fit import fit, learn
+from tsprune.panel.fit import fit
 from tsprune.panel.model import PanelModel, load
+from tsprune.panel.newcomers import learn
 from tsprune.panel.parquet import fit_parquet, score_parquet
 from tsprune.panel.score import detect, score
 

@@ -8,30 +8,24 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from sklearn.base import clone
 
 from tsprune.engines import engine_for
 from tsprune.errors import BadSeries
 from tsprune.model import file
+from tsprune.panel.finish import clock_key, finish_bytes
 from tsprune.panel.frames import Names, read_frame
 from tsprune.panel.learn import (
-    History,
     Learned,
     Sample,
-    complete_features,
-    describe,
-    histories,
-    learn_alone,
     learn_piece,
-    own_scores,
     unpacked,
 )
 from tsprune.panel.model import PanelModel, Recipe
 from tsprune.panel.plan import Plan
-from tsprune.panel.share import Descriptors, cluster, learn_shared, nearest_detector
+from tsprune.panel.share import Descriptors, cluster, learn_shared
 from tsprune.panel.sharing import Sharing, asked, judge_piece, judged
-from tsprune.panel.transfer import is_new, start_from_fleet, typical_members
-from tsprune.panel.wire import blobs, pack, rows_from_bytes, rows_to_bytes, unblob, unpack
+from tsprune.panel.transfer import typical_members
+from tsprune.panel.wire import rows_from_bytes, rows_to_bytes, unblob, unpack
 from tsprune.params import check_count
 
 if TYPE_CHECKING:
@@ -40,12 +34,10 @@ if TYPE_CHECKING:
     from tsprune.model.member import Fleet, Member
     from tsprune.panel.rows import Rows
     from tsprune.pipeline import Pipeline
-    from tsprune.types import Floats, Ints
+    from tsprune.types import Ints
 
 #: Numbers of clusters that the evidence is asked about, and series per cluster below which it is not.
 CANDIDATES, PER_CLUSTER = (1, 2, 4, 8), 8
-#: Scores of its own from which a series has its own threshold.
-OWN_THRESHOLD = 200
 #: Rows of a piece, about.
 PIECE = 1 << 20
 
@@ -197,11 +189,6 @@ def _clocks(learned: list[Learned]) -> tuple[tuple[Clock, ...], dict[str, Member
     return tuple(clock for _, clock in found.values()), members
 
 
-def clock_key(clock: Clock) -> Any:
-    """Equal for equal clocks."""
-    return (clock.kind, clock.step, clock.origin, clock.changes.tobytes(), clock.offsets.tobytes())
-
-
 # -- evidence on sharing --------------------------------------------------------------------------------------------------------
 
 
@@ -249,7 +236,7 @@ def _finished(
     sharing: Sharing | None,
 ) -> PanelModel:
     """Each series with its threshold; those with too little history start from the fleet, and have the median threshold."""
-    work = partial(_finish_bytes, plan=plan, fleet=fleet, members=members)
+    work = partial(finish_bytes, plan=plan, fleet=fleet, members=members)
     done: dict[str, Member] = {}
     told: dict[str, list[str]] = {"transferred": [], "short": []}
     for content in engine.map(work, map(rows_to_bytes, pieces())):
@@ -265,103 +252,3 @@ def _finished(
     done |= {name: replace(done[name], threshold=float(thresholds[done[name].detector])) for name in short}
     fleet = replace(fleet, thresholds=thresholds)
     return PanelModel(fleet, {name: done[name] for name in sorted(done)}, recipe, sharing, tuple(sorted(told["transferred"])))
-
-
-def _finish_bytes(content: bytes, plan: Plan, fleet: Fleet, members: dict[str, Member]) -> bytes:
-    return finish_piece(rows_from_bytes(content), plan, fleet, members)
-
-
-def finish_piece(rows: Rows, plan: Plan, fleet: Fleet, members: dict[str, Member]) -> bytes:
-    """The series of a piece with their thresholds; those that are not among the members, or new to the fleet, start from it."""
-    numbers = {clock_key(clock): k for k, clock in enumerate(fleet.clocks)}
-    names: list[str] = []
-    records: list[bytes] = []
-    told: dict[str, list[str]] = {"transferred": [], "short": []}
-    for history in histories(rows, fleet):
-        member = members.get(history.name)
-        if member is None or is_new(fleet, history, plan):
-            started, channels = start_from_fleet(fleet, history, plan)
-            member = joined_to_cluster(replace(started, clock=numbers[clock_key(history.clock)]), channels, fleet, history, plan)
-            told["transferred"].append(history.name)
-        threshold = own_threshold(member, fleet, history, plan)
-        if threshold is None:
-            told["short"].append(history.name)
-            threshold = float(fleet.thresholds[member.detector])
-        names.append(history.name)
-        records.append(file.to_bytes(replace(member, threshold=threshold)))
-    return pack(blobs(records), names=names, **told)
-
-
-def joined_to_cluster(member: Member, channels: Floats, fleet: Fleet, history: History, plan: Plan) -> Member:
-    """A member with the detector of the cluster that its features are nearest to."""
-    if len(fleet.detectors) == 1:
-        return member
-    features, _ = complete_features(plan.raw_windows(member.n_out), channels, history.slots)
-    return replace(member, detector=nearest_detector(fleet, describe(features)) if len(features) else 0)
-
-
-def own_threshold(member: Member, fleet: Fleet, history: History, plan: Plan) -> float | None:
-    """The threshold that a series' own training scores ask for; None where there are too few."""
-    scores = own_scores(fleet, member, history)
-    if (~np.isnan(scores)).sum() < OWN_THRESHOLD:
-        return None
-    level = clone(plan.threshold).fit(scores, clock=history.clock).part_
-    return float(level.threshold)
-
-
-def learn(
-    model: PanelModel,
-    frame: Any,
-    pipeline: Pipeline | None = None,
-    *,
-    id: str = "unique_id",  # noqa: A002
-    time: str = "ds",
-    value: str = "y",
-) -> PanelModel:
-    """Learn series for a fleet that stands: nothing else of it changes; `model.add` takes them in.
-
-    A series with less than fourteen cycles of history starts from the fleet: the typical season on its own level and scale, the
-    fleet's threshold.  One with more learns its facts alone.  The detectors stay what they are.
-
-    Parameters
-    ----------
-    model : PanelModel
-    frame : DataFrame of pandas or polars, or pyarrow table
-        Their histories, wide or long.
-    pipeline : Pipeline, optional
-        The one the fleet was fitted with; a model from a file does not know it.
-    id, time, value : str
-        The columns of a long frame.
-
-    Returns
-    -------
-    PanelModel
-        Of these series.
-
-    Examples
-    --------
-    >>> import numpy as np, pandas as pd
-    >>> import tsprune as tsp
-    >>> frame = pd.DataFrame(np.random.default_rng(0).normal(size=(400, 3)), columns=list("abc"))
-    >>> pipeline = tsp.Pipeline([tsp.Windows(8, "point"), "iforest"])
-    >>> model = tsp.panel.fit(frame[["a", "b"]], pipeline, clusters=1)
-    >>> model.add(tsp.panel.learn(model, frame[["c"]])).series
-    ('a', 'b', 'c')
-    """
-    recipe = model.recipe or Recipe(pipeline, 0)
-    plan = Plan.of(recipe.pipeline if pipeline is None else pipeline, recipe.random_state)
-    rows = read_frame(frame, Names(id, time, value)).rows
-    if rows.stamps == (model.fleet.clocks[0].kind == "index"):
-        raise BadSeries("the times are of another kind than those learned from: give timestamps, or whole numbers, as in the history.")
-    found = list(histories(rows, model.fleet))
-    clocks = {clock_key(clock): clock for clock in (*model.fleet.clocks, *(history.clock for history in found))}
-    fleet, numbers = replace(model.fleet, clocks=tuple(clocks.values())), {key: k for k, key in enumerate(clocks)}
-    members: dict[str, Member] = {}
-    for history in found:
-        if not is_new(fleet, history, plan):
-            member, channels = learn_alone(history, plan)
-            member = replace(member, clock=numbers[clock_key(history.clock)])
-            members[history.name] = joined_to_cluster(member, channels, fleet, history, plan)
-    arrays, facts = unpack(finish_piece(rows, plan, fleet, members))
-    done: Any = {name: file.from_bytes(record) for name, record in zip(facts["names"], unblob(arrays), strict=True)}
-    return PanelModel(fleet, done, recipe, None, tuple(facts["transferred"]))

@@ -194,6 +194,8 @@ class Pruned(OutlierMixin, BaseEstimator):
             cut = cutter.farthest(lambda cut: judge.accepts(bound(cut)))
             if cut is None and isinstance(whole, Opaque):
                 self._no_student(judge)
+        elif self.keep == 1.0:
+            cut = None
         else:
             cut = cutter.at(max(1, round(self.keep * self.n_parts_before_)))
             if guard is not None and not guard.accepts(bound(cut)):

@@ -69,6 +69,8 @@ class Deseason(Stage):
         The periods of each column in rows; empty for a column without.
     strength_ : dict of str to float
         Share of the robust variance of each column that its pattern explains.
+    spread_ : ndarray, shape (d,)
+        MAD of what the pattern leaves of each column of the history.
 
     Source
     ------
