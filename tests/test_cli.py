@@ -96,6 +96,12 @@ def test_without_labels_a_report_is_estimated_on_request(data, tmp_path, capsys)
     assert "estimated by injection" in capsys.readouterr().out
 
 
+def test_where_nothing_is_known_a_blend_is_chosen_and_says_why(data, tmp_path, capsys):
+    assert main(["fit", str(data), "--columns", "load", "--steps", "auto", "--model", str(tmp_path / "m.tsp")]) == 0
+    assert "members:" in capsys.readouterr().err
+    assert main(["score", str(data), "--columns", "load", "--model", str(tmp_path / "m.tsp")]) == 0
+
+
 def test_doctor_tells_what_is_there(data, capsys):
     assert main(["doctor", str(data)]) == 0
     assert "flat: 1 to 1, median 1; constant" in capsys.readouterr().out

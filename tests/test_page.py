@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -88,3 +89,11 @@ def test_a_million_rows_open_without_an_error_and_can_be_zoomed(tmp_path, browse
     assert HOSTILE in page.inner_text("body")
     assert said == []
     assert asked == []
+
+
+def test_scores_that_tell_little_are_called_out():
+    report = a_report(2000)
+    poor = replace(report, stages=(replace(report.stages[0], with_=0.15, chance=0.1),))
+
+    assert not any("tell little" in sentence for sentence in report.sentences())
+    assert any("vus_pr is 0.150 where chance gives 0.100" in sentence for sentence in poor.sentences())

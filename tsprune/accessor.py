@@ -5,7 +5,7 @@
 >>> import tsprune.accessor  # registers the accessor; nothing else does
 >>> sea = tsp.datasets.load("elnino").frame
 >>> {name: periods[0].samples for name, periods in sea.tsprune.periods().items()}
-{'value': 12}
+{'value': 12.0}
 >>> sea[:240].tsprune.fit().model_.columns
 ('value',)
 """

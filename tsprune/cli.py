@@ -25,6 +25,9 @@ OK, FOUND, USAGE, UNFIT, INVALID = 0, 1, 2, 3, 4
 #: The default chain of `fit` and `report`.
 DEFAULT_STEPS = "deseason,windows,select,iforest"
 
+#: Instead of a chain: a blend of views, chosen for the history.
+AUTO_STEPS = "auto"
+
 _HOW_TO = """\
 DATA is a CSV (also .gz) or Parquet file: one column of times (named time, timestamp, date, ds, or given by --time),
 numeric columns, and for `report` a column of labels, 1 in an anomaly and 0 elsewhere (named label, or given by --label).
@@ -35,6 +38,7 @@ examples
   tsprune report metrics.parquet --train 0.35 --out r.html  what each stage is worth, learned on the first 35 %
   tsprune report metrics.csv --inject                       the same without labels: by anomalies injected into the rows
   tsprune fit metrics.csv --model m.tsp                     learn and prune a model
+  tsprune fit metrics.csv --steps auto --model m.tsp        the same where nothing is known of the series
   tsprune score new.csv --model m.tsp > scores.csv          score rows; loads no scikit-learn
 """
 
@@ -134,7 +138,9 @@ def _data_arguments(parser: argparse.ArgumentParser) -> None:
 def _learn_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--train", metavar="SHARE|TIME", help="learn on the first share of the rows, or on those before a time")
     parser.add_argument(
-        "--steps", default=DEFAULT_STEPS, help="the chain, comma between (default: %(default)s); also detrend, denoise, ocsvm, lof"
+        "--steps",
+        default=DEFAULT_STEPS,
+        help="the chain, comma between (default: %(default)s); also detrend, denoise, ocsvm, lof; or auto: a blend of views chosen for the history",
     )
     parser.add_argument(
         "--keep", default="auto", metavar="SHARE", help="share of the detector's parts to keep, or auto (default: %(default)s)"
@@ -174,7 +180,7 @@ def _report(args: Any) -> int:
     labels = None if args.inject else loaded.labels
     n = split_at(frame, DEFAULT_TRAIN if args.train is None else args.train)
     _say(f"learning on the first {n:,} rows (to {frame.index[n - 1]}), judging on the other {len(frame) - n:,}")
-    pipeline = _pipeline(args).fit(frame.iloc[:n])
+    pipeline = _learned(args, frame.iloc[:n])
     report = pipeline.report(
         frame.iloc[n:],
         None if labels is None else labels.iloc[n:],
@@ -194,7 +200,7 @@ def _fit(args: Any) -> int:
 
     frame, _ = _regular(args)
     n = len(frame) if args.train is None else split_at(frame, args.train)
-    model = _pipeline(args).fit(frame.iloc[:n]).freeze()
+    model = _learned(args, frame.iloc[:n]).freeze()
     model.save(args.model)
     sys.stdout.write(model.describe() + "\n")
     return OK
@@ -253,6 +259,17 @@ def _regular(args: Any) -> tuple[pd.DataFrame, Loaded]:
     return regular.frame, replace(loaded, labels=labels)
 
 
+def _learned(args: Any, history: pd.DataFrame) -> Any:
+    """The chain of --steps, or a blend chosen for this history, which says why."""
+    if args.steps != AUTO_STEPS:
+        return _pipeline(args).fit(history)
+    from tsprune.choose import choose
+
+    choice = choose(history, random_state=args.seed)
+    _say(str(choice))
+    return choice.pipeline
+
+
 def _pipeline(args: Any) -> Any:
     from tsprune.detect import Threshold
     from tsprune.pipeline import Pipeline
@@ -272,7 +289,7 @@ def _step(word: str, args: Any) -> Any:
         "deseason": signal.Deseason,
         "detrend": signal.Detrend,
         "denoise": signal.Denoise,
-        "windows": features.Windows,
+        "windows": lambda: features.Windows(bridge="auto"),
         "select": features.SelectFeatures,
     }
     if word in stages:

@@ -13,11 +13,14 @@ import numpy as np
 import pandas as pd
 
 from tsprune import page
-from tsprune.evaluate import COLUMNS, StageEffect
+from tsprune.evaluate import COLUMNS, COSTS, StageEffect
 from tsprune.ledger import keep_ledger
 
 if TYPE_CHECKING:
     from tsprune.prune import Guard
+
+#: A metric that is less than so much above chance is called out.
+NEAR_CHANCE = 0.1
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,17 @@ class Report:
             *injected,
             f"{f['events_found']:.0f} of {f['events']:.0f} events found with {f['alarms']:.0f} alarms on {f['rows']:,.0f} rows; "
             f"{f['alarms_outside']:.0f} alarms touch no event.",
+            *self._near_chance(),
+        ]
+
+    def _near_chance(self) -> list[str]:
+        """What to do where the scores tell little."""
+        first = self.stages[0]
+        if not first.with_ - first.chance < NEAR_CHANCE or first.metric in COSTS:
+            return []
+        return [
+            f"{first.metric} is {first.with_:.3f} where chance gives {first.chance:.3f}: these scores tell little. Try tsp.choose(history) "
+            f"(--steps auto), another detector, or see whether the history is mostly normal."
         ]
 
 

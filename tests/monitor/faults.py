@@ -108,19 +108,22 @@ def kills(folder: Path, count: int, *, seed: int = 0, days: tuple[int, ...] = (3
         loss, number = Loss(), 0
         while loss.faults < count:
             world = World.make(folder / f"killed-{number}", **sections)
-            hit = sum(_until_done(world, day, usual, rng) for day in days)
+            hit = 0
+            for day in days:
+                hits, usual = _until_done(world, day, usual, rng)
+                hit += hits
             loss, number = loss + Loss(faults=hit) + compared(world, undisturbed), number + 1
             shutil.rmtree(world.folder)
     return loss
 
 
-def _until_done(world: World, day: int, usual: float, rng: np.random.Generator) -> int:
-    """Run a day's job until it comes through; how often it was killed before."""
-    for hits in range(20):
-        if forked(lambda: world.run(world.day(day)), kill_after=rng.uniform(0.0, 1.3 * usual)) >= 0:
-            return hits
+def _until_done(world: World, day: int, usual: float, rng: np.random.Generator) -> tuple[int, float]:
+    """Run a day's job until it comes through: how often it was killed before, and how long a run seems to take just now."""
+    hits = 0
+    while hits < 20 and forked(lambda: world.run(world.day(day)), kill_after=rng.uniform(0.0, usual)) < 0:
+        hits, usual = hits + 1, 1.15 * usual
     assert forked(lambda: world.run(world.day(day))) == 0
-    return 20
+    return hits, 0.8 * usual
 
 
 # -- started twice ------------------------------------------------------------------------------------------------------

@@ -28,6 +28,14 @@ class Choice:
         One row per member of both presets: view, detector, bytes, agreement with the blend, and whether it was chosen.
     reasons : tuple of str
         In sentences.
+
+    Examples
+    --------
+    >>> import tsprune as tsp
+    >>> sea = tsp.datasets.load("elnino").frame["value"]
+    >>> choice = tsp.choose(sea[:360], budget=tsp.Budget.small())
+    >>> choice.pipeline.freeze().nbytes < 60_000, choice.reasons[0].split(":")[0]
+    (True, '12-row profile used')
     """
 
     pipeline: Blend

@@ -37,7 +37,8 @@ class Sql:
         time = self._quoted(self.section.time)
         if self._stamps.kind == "text" and self.database.dialect == "postgresql":
             time += ' COLLATE "C"'  # letter by letter, whatever the language of the database
-        asked, span = f"{self._select} WHERE {time} >= ? AND {time} <= ?", self._stamps.bounds(since, until)
+        asked = f"{self._select} WHERE {time} >= ? AND {time} <= ?"
+        span: tuple[Any, ...] = self._stamps.bounds(since, until)
         hole = self._stamps.hole(since)
         if hole is not None:
             asked, span = f"{asked} AND NOT ({time} >= ? AND {time} < ?)", (*span, *hole)

@@ -58,12 +58,16 @@ class Regular:
             "irregular": self.found["n_off_grid"],
         }
         what = {
-            "order": "rows out of order",
-            "duplicates": "rows in a slot already taken",
-            "gaps": "missing slots",
-            "irregular": "rows off their slot",
+            "order": "row{s} out of order",
+            "duplicates": "row{s} in a slot already taken",
+            "gaps": "missing slot{s}",
+            "irregular": "row{s} off the slots",
         }
-        return [f"{count} {what[name]}: {DEEDS[name, self.policies[name]]}" for name, count in counts.items() if count]
+        return [
+            f"{count} {what[name].format(s='' if count == 1 else 's')}: {DEEDS[name, self.policies[name]]}"
+            for name, count in counts.items()
+            if count
+        ]
 
 
 def regularise(
@@ -97,7 +101,7 @@ def regularise(
     >>> from tsprune.series.regular import regularise
     >>> index = pd.to_datetime(["2026-01-01 00:00", "2026-01-01 02:00", "2026-01-01 01:00", "2026-01-01 04:00"])
     >>> regularise(pd.DataFrame({"x": [1.0, 3, 2, 5]}, index=index)).deeds()
-    ['1 rows out of order: rows are sorted by time', '1 missing slots: missing slots count as missing: no row is made up']
+    ['1 row out of order: rows are sorted by time', '1 missing slot: missing slots count as missing: no row is made up']
     """
     policies = {"order": order, "duplicates": duplicates, "gaps": gaps, "irregular": irregular}
     for name, policy in policies.items():
