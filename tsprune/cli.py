@@ -285,7 +285,7 @@ def _step(word: str, args: Any) -> Any:
     from tsprune.detect import SHORT_NAMES
     from tsprune.prune import Guard, Pruned
 
-    stages = {
+    stages: dict[str, Callable[[], Any]] = {
         "deseason": signal.Deseason,
         "detrend": signal.Detrend,
         "denoise": signal.Denoise,
