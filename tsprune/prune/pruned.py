@@ -64,7 +64,7 @@ class Pruned(OutlierMixin, BaseEstimator):
         Isolation forest only: grow so many trees instead of the detector's own number, with its other settings; they are cut and
         thrown away.  The ranking of 1,000 trees is far steadier than that of 100, and so is what a cut keeps of it.
     sample : int, "auto" or None
-        Learn the detector from so many random rows at most.  "auto": 10,000 for "ocsvm" and "lof", whose time grows with their square; else all.
+        Learn the detector from so many random rows at most.  "auto": 10,000 for "ocsvm" and 5,000 for "lof", whose time grows with their square; else all.
         How far the score hangs on which rows these are is told by `ceiling_`.
     random_state : int or None
         For short names also the seed of the detector.
