@@ -175,6 +175,13 @@ assert not set(seen) & {{"exec", "compile", "pickle.find_class", "os.system", "s
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_a_model_may_be_read_by_whom_other_files_may(contents, tmp_path):
+    (tmp_path / "other").write_bytes(b"")
+    file.from_bytes(contents["iforest"]).save(tmp_path / "m.tsp")
+
+    assert (tmp_path / "m.tsp").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 def test_saving_is_whole_or_not_at_all(contents, tmp_path, monkeypatch):
     target = tmp_path / "m.tsp"
     model = file.from_bytes(contents["iforest"])

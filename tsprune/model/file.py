@@ -19,7 +19,6 @@ import json
 import math
 import os
 import struct
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -30,6 +29,8 @@ from tsprune.model.format import FORMAT
 from tsprune.model.part import Part, Spec
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tsprune.types import AnyArray
 
 MAGIC = b"tsprune\n"
@@ -73,16 +74,22 @@ def from_bytes(content: bytes) -> Part:
 
 def write(part: Part, path: str | os.PathLike[str]) -> None:
     """Write a model file: whole or not at all, also when the machine stops half-way."""
+    put(path, [to_bytes(part)])
+
+
+def put(path: str | os.PathLike[str], pieces: Iterable[bytes]) -> None:
+    """Write a file of these pieces, whole or not at all: readers see the old one or the new."""
     target = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    # opened as any file is, so that those who may read the folder's files may read the model
+    temporary = target.parent / f".{target.name}.{os.urandom(6).hex()}"
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(to_bytes(part))
+        with temporary.open("xb") as file:
+            file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(target)
+        temporary.replace(target)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 

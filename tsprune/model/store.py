@@ -18,7 +18,6 @@ import hashlib
 import json
 import os
 import struct
-import tempfile
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -40,23 +39,12 @@ _DIGITS = 16
 
 def write(fleet: Fleet, members: Mapping[str, Member], path: str | os.PathLike[str]) -> None:
     """Write a fleet file: whole or not at all."""
-    target = Path(path)
     names = sorted(members)
     records = [file.to_bytes(fleet), *(file.to_bytes(members[name]) for name in names)]
     index = {"names": names, "sizes": [len(record) for record in records], "seals": [_seal(record) for record in records]}
     told = json.dumps(index, separators=(",", ":")).encode()
     head = _HEAD.pack(MAGIC, FORMAT, len(told)) + told
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(head + hashlib.sha256(head).digest())
-            out.writelines(records)
-            out.flush()
-            os.fsync(out.fileno())
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    file.put(path, [head + hashlib.sha256(head).digest(), *records])
 
 
 def read(path: str | os.PathLike[str], names: Iterable[str] | None = None) -> tuple[Fleet, dict[str, Member]]:
