@@ -258,3 +258,15 @@ def test_without_events_there_is_no_quality_and_no_crash(judged):
 
     assert frame["with_"].isna().all()
     assert set(frame["verdict"]) == {"no evidence"}
+
+
+def test_older_context_than_the_lookback_changes_nothing(judged):
+    pipeline, rows, _ = judged
+    context, new = rows[:-50], rows[-50:]
+    lately = context[-pipeline.lookback_ :]
+
+    pd.testing.assert_series_equal(pipeline.anomaly_score(new, context), pipeline.anomaly_score(rows)[-50:])
+    pd.testing.assert_series_equal(pipeline.anomaly_score(new, context), pipeline.anomaly_score(new, lately))
+    pd.testing.assert_series_equal(pipeline.detect(new, context), pipeline.detect(rows)[-50:])
+    with pytest.raises(BadSeries, match="0 sample"):
+        pipeline.anomaly_score(rows[:0], rows)

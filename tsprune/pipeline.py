@@ -128,18 +128,29 @@ class Pipeline(Steps):
         Series on the index of `rows`, or an array for arrays.
         """
         check_is_fitted(self, "model_")
-        table = self._read(_joined(context, rows) if context is not None else rows)
-        scores = self.model_.anomaly_score(table.values, table.time)
         if context is None:
-            return table.scores(scores)
-        n = len(rows)
-        return self._read(rows).scores(scores[len(scores) - n :])
+            table = self._read(rows)
+            return table.scores(self.model_.anomaly_score(table.values, table.time))
+        scores = self._scores_behind(context, rows, self.lookback_)
+        return self._read(rows).scores(scores[len(scores) - len(rows) :])
+
+    def _scores_behind(self, context: Any, rows: Any, slots: int) -> Floats:
+        """Scores of the rows and of so many slots before them: older context changes nothing, and costs nothing."""
+        table = self._read(_joined(context, rows))
+        if table.time is None or not len(rows):  # rows of an array are numbered from the first one
+            return self.model_.anomaly_score(table.values, table.time)
+        at, first = table.slots.absolute, len(table) - len(rows)
+        start = int(np.searchsorted(at, at[first] - slots))
+        return self.model_.anomaly_score(table.values[start:], table.time[start:])
 
     def detect(self, rows: Any, context: Any = None) -> Any:
         """Whether each row is an alarm: its score is above `threshold_`."""
-        scores = self.anomaly_score(rows if context is None else _joined(context, rows))  # a level may follow the scores before
-        alarms = self.model_.level.exceeded(np.asarray(scores))[len(scores) - len(rows) :]
-        return pd.Series(alarms, index=rows.index, name="alarm") if isinstance(scores, pd.Series) else alarms
+        if context is None:
+            scores = np.asarray(self.anomaly_score(rows))
+        else:  # a level may follow the scores before
+            scores = self._scores_behind(context, rows, self.lookback_ + getattr(self.model_.level, "lookback", 0))
+        alarms = self.model_.level.exceeded(scores)[len(scores) - len(rows) :]
+        return pd.Series(alarms, index=rows.index, name="alarm") if isinstance(rows, pd.Series | pd.DataFrame) else alarms
 
     def predict(self, rows: Any) -> Any:
         """scikit-learn's labels: -1 for an anomaly, +1 for a normal row."""

@@ -52,7 +52,7 @@ CONVERTERS: dict[str, Callable[[Any], Detector]] = {
 
 
 #: Rows that a detector learns from at the most where it goes by its short name: its time grows with their square.
-MOST_ROWS = {"lof": 5_000, "ocsvm": 10_000}
+MOST_ROWS = {"lof": 4_000, "ocsvm": 10_000}
 
 
 @dataclass(frozen=True)
@@ -78,14 +78,14 @@ def sampled(detector: Any, X: Floats, sample: int | Literal["auto"] | None = "au
     detector : str or estimator
     X : ndarray, shape (n, d)
     sample : "auto", int or None
-        "auto": at most 5,000 for "lof" and 10,000 for "ocsvm" by their short names, all for any other; None: all.
+        "auto": at most 4,000 for "lof" and 10,000 for "ocsvm" by their short names, all for any other; None: all.
 
     Examples
     --------
     >>> import numpy as np
     >>> from tsprune.detect.fitted import sampled
     >>> len(sampled("lof", np.zeros((20_000, 2)))), len(sampled("iforest", np.zeros((20_000, 2))))
-    (5000, 20000)
+    (4000, 20000)
     """
     if sample == "auto":
         most = MOST_ROWS.get(detector, len(X)) if isinstance(detector, str) else len(X)

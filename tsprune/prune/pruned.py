@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 #: Share of the training rows that judges a cut, and the fewest that can; of more than the most, evenly spread ones do.
 HELD_BACK, FEWEST, MOST = 0.25, 40, 4000
 
+#: Training rows that set `threshold_`, evenly spread: 0.5 % of them is still fifty.
+THRESHOLD_ROWS = 10_000
+
 #: Rows that a cut may see; more changed nothing measurable.
 SEEN = 8000
 
@@ -64,7 +67,7 @@ class Pruned(OutlierMixin, BaseEstimator):
         Isolation forest only: grow so many trees instead of the detector's own number, with its other settings; they are cut and
         thrown away.  The ranking of 1,000 trees is far steadier than that of 100, and so is what a cut keeps of it.
     sample : int, "auto" or None
-        Learn the detector from so many random rows at most.  "auto": 10,000 for "ocsvm" and 5,000 for "lof", whose time grows with their square; else all.
+        Learn the detector from so many random rows at most.  "auto": 10,000 for "ocsvm" and 4,000 for "lof", whose time grows with their square; else all.
         How far the score hangs on which rows these are is told by `ceiling_`.
     random_state : int or None
         For short names also the seed of the detector.
@@ -142,7 +145,7 @@ class Pruned(OutlierMixin, BaseEstimator):
                 fitted.estimator, sampled(self.detector, values, self.sample), check_count(grow=self.grow), self.random_state
             )
         self._cut(whole, values, guard)
-        self.threshold_ = Threshold().fit(self.part_.anomaly_score(values)).part_.threshold
+        self.threshold_ = Threshold().fit(self.part_.anomaly_score(_spread(values, THRESHOLD_ROWS))).part_.threshold
         self.offset_ = -self.threshold_
         return self
 
