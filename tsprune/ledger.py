@@ -6,7 +6,7 @@ rows.  Then each is added alone to the bare detector.  Without labels, anomalies
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -73,6 +73,7 @@ def keep_ledger(
     # The products of the metrics are small: threads of the linear algebra would wait for each other.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(n_threads(n_jobs)) as threads:
         bench = Bench(pipeline, judge, judged, context, source, threads)
+        bench.start()
         stages, alone = bench.left_out(costs, random_state), bench.added(costs, random_state)
     return Ledger(stages, alone, judged, bench.whole, truth, _facts(pipeline, truth, bench.whole))
 
@@ -93,13 +94,10 @@ class Bench:
 
     def left_out(self, costs: dict[str, dict[str, Any]], random_state: int) -> tuple[StageEffect, ...]:
         """The whole pipeline against the one without each stage."""
-        names = removable(self.pipeline)
-        others = dict(
-            zip(names, self._fitted([self.pipeline.without(name) for name in names], "refitting without each stage"), strict=True)
-        )
+        others = dict(zip(self.names, self._waited(self._without, "refitting without each stage"), strict=True))
         known = _all_scored([self.whole, *others.values()])
         with_, *qualities = self._judged([self.whole, *others.values()], known, "judging without each stage")
-        without = dict(zip(names, qualities, strict=True))
+        without = dict(zip(self.names, qualities, strict=True))
         chance = self.judge.chance(self.whole.where(known), random_state)
         effects: list[StageEffect] = []
         for stage in self.pipeline.named_stages_:
@@ -109,15 +107,14 @@ class Bench:
 
     def added(self, costs: dict[str, dict[str, Any]], random_state: int) -> tuple[StageEffect, ...]:
         """The bare detector with one stage against the bare detector."""
-        names = removable(self.pipeline)
-        if len(names) < 2:
+        if not self._only:
             return ()
-        said = self._fitted([self.pipeline.only(), *(self.pipeline.only(name) for name in names)], "fitting each stage alone")
+        said = self._waited(self._only, "fitting each stage alone")
         known = _all_scored(said)
         without, *with_ = self._judged(said, known, "judging each stage alone")
         chance = self.judge.chance(said[0].where(known), random_state)
         effects: list[StageEffect] = []
-        for name, quality in zip(names, with_, strict=True):
+        for name, quality in zip(self.names, with_, strict=True):
             effects += self._effects(name, without, quality, chance, costs[name], {})
         return tuple(effects)
 
@@ -127,9 +124,16 @@ class Bench:
         later = m.detection_delay(self.judge.labels, with_) - m.detection_delay(self.judge.labels, without)
         return {"alarm_overlap": overlap(with_, without)} | ({"delay_change": later} if np.isfinite(later) else {})
 
-    def _fitted(self, pipelines: list[Any], what: str) -> list[Judged]:
-        """What variants say that are fitted on the same history."""
-        return list(track(self.threads.map(self._fit, pipelines), what, len(pipelines)))
+    def start(self) -> None:
+        """Begin to fit all variants on the history: the later ones are fitted while the earlier ones are judged."""
+        self.names = removable(self.pipeline)
+        lone = [self.pipeline.only(), *(self.pipeline.only(name) for name in self.names)] if len(self.names) > 1 else []
+        self._without = [self.threads.submit(self._fit, self.pipeline.without(name)) for name in self.names]
+        self._only = [self.threads.submit(self._fit, pipeline) for pipeline in lone]
+
+    def _waited(self, begun: list[Future[Judged]], what: str) -> list[Judged]:
+        """What variants say when they are fitted."""
+        return [one.result() for one in track(begun, what)]
 
     def _judged(self, said: list[Judged], known: Mask, what: str) -> list[Quality]:
         """The quality of each; a stage that changes nothing is not judged twice."""
