@@ -77,7 +77,7 @@ def effects(case: unlabelled.Case) -> Iterator[tuple[str, str, tuple[float, floa
         records[make] = (changed, truth.to_numpy().astype(np.int64))
     with threadpool_limits(1, user_api="blas"):
         for judged_by, (rows, truth) in records.items():
-            judge = Judge.of(truth, (METRIC,), N_BOOT, 0, float("nan"))
+            judge = Judge.of(truth, (METRIC,), N_BOOT, 0, None)
             bench = Bench(pipeline, judge, rows, case.context, "labels", None)  # type: ignore[arg-type]
             said = {name: bench.said(other) for name, other in others.items()}
             known = np.all([~np.isnan(one.scores) for one in (bench.whole, *said.values())], axis=0)

@@ -30,7 +30,7 @@ def test_both_pipelines_are_judged_on_the_same_draws():
     """A score against itself differs on no draw; a better one on nearly all."""
     rng = np.random.default_rng(0)
     labels = (np.arange(4000) % 400 < 20).astype(int)
-    judge = Judge.of(labels, ("auc_pr",), 50, 0, float("nan"))
+    judge = Judge.of(labels, ("auc_pr",), 50, 0, None)
     good = judge.quality(Judged(labels + rng.normal(0, 0.5, 4000), labels == 1))
     same = judge.quality(Judged(labels + np.random.default_rng(0).normal(0, 0.5, 4000), labels == 1))
     poor = judge.quality(Judged(labels + rng.normal(0, 2.0, 4000), labels == 1))

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-import pandas as pd
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -29,7 +28,7 @@ from tsprune.params import check_choice, check_number
 from tsprune.pipeline import Pipeline
 from tsprune.prune import Pruned
 from tsprune.series.stage import Stage, lookback_time
-from tsprune.series.table import Table, read_table
+from tsprune.series.table import Table, joined, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -179,7 +178,7 @@ class Blend(Pipeline):
         check_is_fitted(self, "model_")
         if self.causal_:
             return super().anomaly_score(rows, context)
-        table = self._read(rows if context is None else _joined(context, rows))
+        table = self._read(joined(context, rows))
         tails = self.blend_.part_scores(table.values, table.slots)
         for k in range(tails.shape[1]):
             tails[:, k] = largest_ahead(tails[:, k], _covers(self.blend_.chain(k)))
@@ -369,9 +368,3 @@ def _split(pipeline: Pipeline) -> tuple[list[Stage], Any]:
     if len(stages) != len(steps) - 1 or isinstance(steps[-1], Stage):
         raise BadParameter(f"a member has the steps {steps}; it has stages, and one detector behind them.")
     return stages, steps[-1]
-
-
-def _joined(context: Any, rows: Any) -> Any:
-    if isinstance(rows, pd.Series | pd.DataFrame):
-        return pd.concat([context, rows])
-    return np.concatenate([np.asarray(context), np.asarray(rows)])

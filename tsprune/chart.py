@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tsprune import plot
+from tsprune.kernels.labelled import runs
 
 if TYPE_CHECKING:
     from tsprune.types import Floats, Ints
@@ -115,8 +116,7 @@ def _shade(panel: Any, report: Any, times: Any) -> None:
     from bokeh.models import BoxAnnotation
 
     label = report.labels.to_numpy()
-    edges = np.diff(np.concatenate([[0], label, [0]]))
-    for start, stop in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True):
+    for start, stop in runs(label == 1):
         ends = _wall(times[[start, min(stop, len(label) - 1)]])
         panel.add_layout(
             BoxAnnotation(left=ends[0], right=ends[1], fill_color=plot.EVENT, fill_alpha=0.5, line_color=None, level="underlay")

@@ -11,6 +11,7 @@ import numpy as np
 
 from tsprune.detect import Threshold
 from tsprune.features import SelectFeatures, Windows
+from tsprune.kernels.labelled import runs
 from tsprune.model.chain import load
 from tsprune.pipeline import Pipeline
 from tsprune.prune import Pruned
@@ -71,12 +72,9 @@ def _scored(model: Model, past: pd.DataFrame, rest: pd.DataFrame) -> np.ndarray:
 
 def _found(report: Report, events: list[str]) -> tuple[list[str], list[str]]:
     """The names of the events with an alarm in them, and of the others; the last names belong to the rows judged."""
-    edges = np.diff(np.concatenate([[0], report.labels.to_numpy(), [0]]))
-    spans = list(zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True))
-    alarms = report.alarms().to_numpy()
-    named = list(zip(events[len(events) - len(spans) :], spans, strict=True))
-    found = [name for name, (a, b) in named if alarms[a:b].any()]
-    return found, [name for name, _ in named if name not in found]
+    judged = runs(report.labels.to_numpy() == 1)
+    named = list(zip(events[len(events) - len(judged) :], judged.count(report.alarms().to_numpy()) > 0, strict=True))
+    return [name for name, hit in named if hit], [name for name, hit in named if not hit]
 
 
 def _say(text: str) -> None:

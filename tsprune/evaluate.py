@@ -145,10 +145,10 @@ class Judge:
     pieces: list[slice]  # stretches of rows
     draws: Ints  # of each resampled record, the stretches it is made of
     buffer: int
-    step: float  # seconds from row to row; NaN without a clock
+    step: float | None  # seconds from row to row; None without a clock
 
     @classmethod
-    def of(cls, labels: Ints, metrics: tuple[str, ...], n_boot: int, random_state: int, step: float) -> Judge:
+    def of(cls, labels: Ints, metrics: tuple[str, ...], n_boot: int, random_state: int, step: float | None) -> Judge:
         """A judge of these rows; unknown metrics are refused."""
         m.evaluate_all([0, 1], [0.0, 1.0], metrics=metrics)
         pieces = stretches(labels)
@@ -173,8 +173,7 @@ class Judge:
         return self._evaluate(labels, Judged(scores, alarms))
 
     def _evaluate(self, labels: Ints, said: Judged) -> dict[str, float]:
-        step = None if np.isnan(self.step) else self.step
-        return m.evaluate_all(labels, said.scores, predictions=said.alarms, buffer=self.buffer, step=step, metrics=self.metrics)
+        return m.evaluate_all(labels, said.scores, predictions=said.alarms, buffer=self.buffer, step=self.step, metrics=self.metrics)
 
 
 def interval(name: str, without: Quality, with_: Quality) -> tuple[float, float]:

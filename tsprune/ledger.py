@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 from tsprune import metrics as m
 from tsprune.errors import BadParameter, BadSeries
 from tsprune.evaluate import Judge, Judged, Quality, StageEffect, interval, verdict
+from tsprune.kernels.labelled import runs
 from tsprune.params import n_threads
 from tsprune.prices import bytes_of, energy_kept, prices
 from tsprune.progress import track
@@ -25,7 +26,7 @@ from tsprune.series.stage import Stage
 from tsprune.series.table import read_table
 
 if TYPE_CHECKING:
-    from tsprune.types import Floats, Ints, Mask
+    from tsprune.types import Ints, Mask
 
 Source = Literal["labels", "injected"]
 
@@ -67,7 +68,7 @@ def keep_ledger(
     judged = changed if labels is None and changed is not None else frame
     truth = injected if labels is None else _checked(labels, len(frame))
     context = _context(pipeline, frame) if context is None else _as_frame(context, pipeline)
-    judge = Judge.of(truth, tuple(metrics), n_boot, random_state, _seconds(pipeline.clock_))
+    judge = Judge.of(truth, tuple(metrics), n_boot, random_state, _step(pipeline.clock_))
     energy = {} if changed is None else energy_kept(pipeline, frame, changed)
     costs = prices(pipeline, read_table(judged, clock=pipeline.clock_), energy)
     # The products of the metrics are small: threads of the linear algebra would wait for each other.
@@ -213,13 +214,9 @@ def _with_injected(frame: pd.DataFrame, random_state: int) -> tuple[pd.DataFrame
     return changed, labels.to_numpy().astype(np.int64)
 
 
-def _seconds(clock: Any) -> float:
-    return float("nan") if clock.kind == "index" else clock.duration(1) / 1e9
-
-
-def _step(pipeline: Any) -> float | None:
-    seconds = _seconds(pipeline.clock_)
-    return None if np.isnan(seconds) else seconds
+def _step(clock: Any) -> float | None:
+    """Seconds from row to row; None where rows are only counted."""
+    return None if clock.kind == "index" else clock.duration(1) / 1e9
 
 
 def _checked(labels: Any, n: int) -> Ints:
@@ -232,24 +229,17 @@ def _checked(labels: Any, n: int) -> Ints:
 
 
 def _facts(pipeline: Any, truth: Ints, said: Judged) -> dict[str, float]:
-    events, alarms = _runs(truth == 1), _runs(said.alarms)
+    events, alarms, step = runs(truth == 1), runs(said.alarms), _step(pipeline.clock_)
     return {
         "rows": float(len(truth)),
         "scored_rows": float((~np.isnan(said.scores)).sum()),
         "events": float(len(events)),
-        "events_found": float(sum(said.alarms[a:b].any() for a, b in events)),
+        "events_found": float((events.count(said.alarms) > 0).sum()),
         "alarms": float(len(alarms)),
-        "alarms_outside": float(sum(not truth[a:b].any() for a, b in alarms)),
+        "alarms_outside": float((alarms.count(truth == 1) == 0).sum()),
         "bytes": bytes_of(pipeline.model_),
         "lookback": float(pipeline.lookback_),
         "detection_delay": m.detection_delay(truth, said.alarms),
-        "false_alarms_per_week": m.evaluate_all(
-            truth, said.scores, predictions=said.alarms, step=_step(pipeline), metrics=("false_alarms_per_week",)
-        )["false_alarms_per_week"],
+        "false_alarms_per_week": float("nan") if step is None else m.false_alarms_per_week(truth, said.alarms, step=step),
         "threshold": float(pipeline.threshold_),
     }
-
-
-def _runs(on: Floats | Any) -> list[tuple[int, int]]:
-    edges = np.diff(np.concatenate([[0], np.asarray(on).astype(np.int8), [0]]))
-    return list(zip(np.flatnonzero(edges == 1).tolist(), np.flatnonzero(edges == -1).tolist(), strict=True))

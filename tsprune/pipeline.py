@@ -16,7 +16,7 @@ from tsprune.errors import BadSeries, NotPrunable
 from tsprune.model import Model
 from tsprune.prune import Pruned
 from tsprune.series.stage import Stage, lookback_time
-from tsprune.series.table import Table, read_table
+from tsprune.series.table import Table, joined, read_table
 from tsprune.steps import Steps
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class Pipeline(Steps):
 
     def _scores_behind(self, context: Any, rows: Any, slots: int) -> Floats:
         """Scores of the rows and of so many slots before them: older context changes nothing, and costs nothing."""
-        table = self._read(_joined(context, rows))
+        table = self._read(joined(context, rows))
         if table.time is None or not len(rows):  # rows of an array are numbered from the first one
             return self.model_.anomaly_score(table.values, table.time)
         at, first = table.slots.absolute, len(table) - len(rows)
@@ -228,9 +228,3 @@ class Pipeline(Steps):
 
 def _fit_detector(detector: Any, X: Floats) -> Any:
     return clone(detector).fit(X) if isinstance(detector, Pruned) else fit_detector(detector, X)
-
-
-def _joined(context: Any, rows: Any) -> Any:
-    if isinstance(rows, pd.Series | pd.DataFrame):
-        return pd.concat([context, rows])
-    return np.concatenate([np.asarray(context), np.asarray(rows)])

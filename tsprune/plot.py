@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tsprune.errors import BadParameter
+from tsprune.kernels.labelled import runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,10 +138,8 @@ def _axes(ax: Any) -> Any:
 
 
 def _events(ax: Any, report: Any) -> None:
-    label = report.labels.to_numpy()
-    edges = np.diff(np.concatenate([[0], label, [0]]))
     index = report.rows.index
-    for first, after in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True):
+    for first, after in runs(report.labels.to_numpy() == 1):
         ax.axvspan(index[first], index[min(after, len(index) - 1)], color=EVENT, alpha=0.55, linewidth=0, zorder=0)
 
 

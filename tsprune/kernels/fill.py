@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from tsprune.kernels.labelled import runs
+
 if TYPE_CHECKING:
-    from tsprune.types import Floats, Ints, Mask, Matrix
+    from tsprune.types import Floats, Ints, Matrix
 
 #: Above this share of missing samples a season is guesswork.
 MOST_MISSING = 0.6
@@ -39,28 +41,15 @@ def fill(values: Floats, period: int) -> Floats:
         return values
     row = np.arange(len(values))
     lines = np.interp(row, row[~missing], values[~missing])
-    starts, ends = runs(missing)
-    long = ends - starts > max(3, period // 24)
+    gaps = runs(missing)
+    long = gaps.lengths > max(3, period // 24)
     if not long.any():
         return lines
     filled = lines.copy()
-    inside = np.repeat(long, ends - starts)
+    inside = np.repeat(long, gaps.lengths)
     at = row[missing][inside]
-    filled[at] = _level_and_season(values, period, at, starts[long], ends[long])
+    filled[at] = _level_and_season(values, period, at, gaps.first[long], gaps.stop[long])
     return filled
-
-
-def runs(mask: Mask) -> tuple[Ints, Ints]:
-    """Where each run of True starts, and where it has ended.
-
-    >>> import numpy as np
-    >>> from tsprune.kernels.fill import runs
-    >>> starts, ends = runs(np.array([True, False, True, True]))
-    >>> starts.tolist(), ends.tolist()
-    ([0, 2], [1, 4])
-    """
-    steps = np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8))
-    return np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
 
 
 def _level_and_season(values: Floats, period: int, at: Ints, starts: Ints, ends: Ints) -> Floats:

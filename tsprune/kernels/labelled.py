@@ -17,6 +17,8 @@ from tsprune.errors import BadParameter
 from tsprune.params import check_same_length
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import ArrayLike
 
     from tsprune.types import Floats, Ints, Mask
@@ -49,6 +51,10 @@ class Runs:
 
     def __len__(self) -> int:
         return len(self.first)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """First row, and first row after, of one run after the other."""
+        return zip(self.first.tolist(), self.stop.tolist(), strict=True)
 
     def count(self, mask: Mask) -> Ints:
         """How many rows of each run are True in a mask."""
@@ -142,8 +148,8 @@ def runs(mask: Mask) -> Runs:
     >>> import numpy as np
     >>> from tsprune.kernels.labelled import runs
     >>> found = runs(np.array([True, False, True, True]))
-    >>> found.first.tolist(), found.stop.tolist()
-    ([0, 2], [1, 4])
+    >>> list(found)
+    [(0, 1), (2, 4)]
     """
     if len(mask) == 0:
         return Runs(np.empty(0, np.int64), np.empty(0, np.int64))

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tsprune.kernels.fill import fill, runs
+from tsprune.kernels.fill import fill
 from tsprune.kernels.filters import smooth_into
+from tsprune.kernels.labelled import runs
 from tsprune.kernels.loess import Loess
 
 if TYPE_CHECKING:
@@ -122,8 +123,7 @@ def with_gaps(values: Floats, period: int, method: Callable[[Floats], Parts]) ->
     columns, gaps = values.reshape(len(values), -1), missing.reshape(len(values), -1)
     parts = method(np.column_stack([fill(column, period) for column in columns.T]))
     for j in np.flatnonzero(gaps.any(axis=0)):
-        starts, ends = runs(gaps[:, j])
-        if (ends - starts).max() > period:
+        if runs(gaps[:, j]).lengths.max() > period:
             fitted = parts.trend[:, j] + parts.seasonal[:, j].reshape(len(values), -1).sum(axis=1)
             for part, again in zip(parts, method(np.where(gaps[:, j], fitted, columns[:, j])), strict=True):
                 part[:, j] = again

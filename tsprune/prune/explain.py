@@ -19,7 +19,7 @@ from tsprune.model.forest import Forest
 from tsprune.model.smooth import Smoother
 from tsprune.model.windows import WIDE, WindowMatrix
 from tsprune.params import check_count
-from tsprune.series.table import read_table
+from tsprune.series.table import joined, read_table
 
 if TYPE_CHECKING:
     from tsprune.model.chain import Detector, Model
@@ -120,9 +120,9 @@ def explain(pipeline: Any, rows: Any, context: Any = None, *, top: int = 3, n_ro
     check_count(top=top)
     check_count(n_rows=n_rows)
     model: Model = pipeline.model_
-    joined = rows if context is None else _joined(context, rows)
-    table = read_table(joined, clock=pipeline.clock_, name="rows")
-    labels = joined.index if isinstance(joined, pd.Series | pd.DataFrame) else pd.RangeIndex(len(table))
+    behind = joined(context, rows)
+    table = read_table(behind, clock=pipeline.clock_, name="rows")
+    labels = behind.index if isinstance(behind, pd.Series | pd.DataFrame) else pd.RangeIndex(len(table))
     features = model.features(table.values, table.slots)
     scores = model.anomaly_score(table.values, table.time)
     scores[: len(table) - len(rows)] = np.nan
@@ -191,7 +191,3 @@ def _spans(part: WindowMatrix) -> list[tuple[int, int]]:
     for name, length in zip(part.features, part.lengths, strict=True):
         spans += [(back, back) for back in range(length - 1, -1, -1)] if name in WIDE else [(length - 1, 0)]
     return spans
-
-
-def _joined(context: Any, rows: Any) -> Any:
-    return pd.concat([context, rows]) if isinstance(rows, pd.Series | pd.DataFrame) else np.concatenate([context, rows])

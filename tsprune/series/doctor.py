@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from tsprune.kernels.labelled import runs
 from tsprune.series.regular import regularise
 
 if TYPE_CHECKING:
@@ -60,8 +61,7 @@ def _labels(loaded: Loaded) -> str:
     if loaded.labels is None:
         return "no labels: `report` needs a column of 0 and 1 (--label)"
     y = loaded.labels.to_numpy()
-    events = int((np.diff(y.astype(int), prepend=0) == 1).sum())
-    return f"labels: {int(y.sum()):,} rows ({y.mean():.2%}) in {events} event(s)"
+    return f"labels: {int(y.sum()):,} rows ({y.mean():.2%}) in {len(runs(y == 1))} event(s)"
 
 
 def _looks_like_wall_clock(index: pd.Index) -> str | None:

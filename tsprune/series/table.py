@@ -92,6 +92,15 @@ def read_table(data: Any, *, clock: Clock | None = None, name: str = "X", flat: 
     return Table(values, columns, clock, time, data if isinstance(data, pd.Series | pd.DataFrame) else axes)
 
 
+def joined(context: Any, rows: Any) -> Any:
+    """Rows with those before them in front, as the kind that the rows are; the rows themselves where there are none before."""
+    if context is None:
+        return rows
+    if isinstance(rows, pd.Series | pd.DataFrame):
+        return pd.concat([context, rows])
+    return np.concatenate([np.asarray(context), np.asarray(rows)])
+
+
 def _floats(column: pd.Series, name: str) -> Floats:
     if not pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_complex_dtype(column.dtype):
         row = _first_not_a_number(column)
