@@ -36,6 +36,13 @@ def test_jittered_rows_fall_to_their_nearest_slot():
     assert np.diff(slots_of(index).absolute).tolist() == [1] * 499
 
 
+@pytest.mark.parametrize("kept", [0.9, 0.5, 0.3])
+def test_the_step_is_learned_though_most_rows_are_missing(kept):
+    hours = pd.date_range("2024-01-01", periods=2000, freq="h")
+    clock = learn_clock(hours[np.random.default_rng(0).random(2000) < kept])
+    assert clock.duration(1) == 3600 * 10**9
+
+
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 def test_the_unit_of_the_timestamps_does_not_matter(unit):
     index = pd.date_range("2026-01-01", periods=20, freq="h").as_unit(unit)

@@ -65,7 +65,7 @@ def learn_clock(index: pd.Index | None, step: int | None = None) -> Clock:
     ----------
     index : DatetimeIndex (with zone or without), PeriodIndex, integer Index, or None
     step : int, optional
-        Nanoseconds (or index units) between two rows; found as the median difference where not given.
+        Nanoseconds (or index units) between two rows; found as the usual difference where not given: the median, or a quarter's where that divides the rest.
     """
     if index is None:
         return Clock.index()
@@ -83,10 +83,16 @@ def learn_clock(index: pd.Index | None, step: int | None = None) -> Clock:
 
 
 def _median_step(stamps: Ints, default: int = 1) -> int:
-    """The lower median of the positive differences: a true difference, not the mean of two."""
+    """The lower median of the positive differences: a true difference, not the mean of two.
+
+    Where more than half of the rows are missing it is two steps or more; then the lower quartile divides the others.
+    """
     steps = np.diff(stamps)
     steps = np.sort(steps[steps > 0])
-    return int(steps[(len(steps) - 1) // 2]) if len(steps) else default
+    if not len(steps):
+        return default
+    quartile, median = (int(steps[(len(steps) - 1) // parts]) for parts in (4, 2))
+    return quartile if 10 * (steps % quartile == 0).sum() >= 9 * len(steps) else median
 
 
 def _time_step(stamps: Ints) -> int:
