@@ -77,8 +77,11 @@ def write(part: Part, path: str | os.PathLike[str]) -> None:
     put(path, [to_bytes(part)])
 
 
-def put(path: str | os.PathLike[str], pieces: Iterable[bytes]) -> None:
-    """Write a file of these pieces, whole or not at all: readers see the old one or the new."""
+def put(path: str | os.PathLike[str], pieces: Iterable[bytes], mode: int | None = None) -> None:
+    """Write a file of these pieces, whole or not at all: readers see the old one or the new, also after a power cut.
+
+    Without a mode it is one that the process gives to every file.
+    """
     target = Path(path)
     # opened as any file is, so that those who may read the folder's files may read the model
     temporary = target.parent / f".{target.name}.{os.urandom(6).hex()}"
@@ -87,10 +90,23 @@ def put(path: str | os.PathLike[str], pieces: Iterable[bytes]) -> None:
             file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
+        if mode is not None:
+            temporary.chmod(mode)
         temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return  # elsewhere a folder is not opened
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def read(path: str | os.PathLike[str]) -> Part:
