@@ -22,7 +22,8 @@ from benchmarks import unlabelled
 from tsprune.blend import Blend
 from tsprune.choose import Budget, choose
 from tsprune.features import Windows
-from tsprune.features.views import view
+from tsprune.features.views import FLAT, view
+from tsprune.kernels.windows import largest_ahead, normalised
 from tsprune.metrics import average_precision, vus_pr
 from tsprune.pipeline import Pipeline
 from tsprune.progress import track
@@ -35,6 +36,8 @@ Method = Callable[["Case"], tuple[np.ndarray, float, float]]
 
 #: Resamples of the sources for an interval.
 RESAMPLES = 2000
+#: Rows of a window of the matrix profile, and windows that look for their nearest one together.
+PROFILE, BLOCK = 50, 128
 #: What is compared with.
 REFERENCES = ("iforest on points", "iforest on rows")
 
@@ -164,6 +167,27 @@ def _rolling_z(case: Case) -> tuple[np.ndarray, float, float]:
     return ((values - before.mean()).abs() / spread).to_numpy()[len(case.context) :], 0.0, 0.0
 
 
+def _matrix_profile(placement: str = "end") -> Method:
+    """The left matrix profile: how far the z-normed last 50 rows are from the nearest such window before, half a window apart or more."""
+
+    def method(case: Case) -> tuple[np.ndarray, float, float]:
+        between = case.context[case.context.index > case.history.index[-1]]
+        values = pd.concat([case.history, between, case.rows]).iloc[:, 0].to_numpy()
+        windows = np.lib.stride_tricks.sliding_window_view(values, PROFILE)
+        shapes = normalised(windows, FLAT * float(case.history.iloc[:, 0].std()) + 1e-12) / np.sqrt(PROFILE)
+        n, judged = len(shapes), len(case.rows)
+        profile = np.empty(judged)
+        for start in range(0, judged, BLOCK):
+            own = np.arange(start, min(start + BLOCK, judged)) + n - judged
+            before = own[-1] - PROFILE // 2 + 1
+            squares = (shapes[own] ** 2).sum(axis=1)[:, None] + (shapes[:before] ** 2).sum(axis=1) - 2.0 * (shapes[own] @ shapes[:before].T)
+            squares[np.arange(before) > own[:, None] - PROFILE // 2] = np.inf
+            profile[start : start + BLOCK] = np.sqrt(np.maximum(squares.min(axis=1), 0.0))
+        return (largest_ahead(profile, PROFILE) if placement == "cover" else profile), 0.0, values[: len(case.history)].nbytes
+
+    return method
+
+
 def _forest() -> Any:
     from pyod.models.iforest import IForest
 
@@ -196,6 +220,8 @@ METHODS: dict[str, Method] = {
     "iforest on points": _pipeline(lambda: [view("point"), "iforest"]),
     "Mahalanobis on points": _pipeline(lambda: [view("point"), "subspace"]),
     "Sub-PCA, 50 rows": _pipeline(lambda: [view("window"), "subspace"]),
+    "matrix profile": _matrix_profile(),
+    "matrix profile, cover": _matrix_profile("cover"),
     "rolling z-score": _rolling_z,
     "PyOD LOF, 4,000": _pyod(_lof, 4000),
     "PyOD IForest": _pyod(_forest),
