@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from tsprune.detect import Threshold
 from tsprune.detect.threshold import beyond_peaks
-from tsprune.errors import BadParameter
+from tsprune.errors import BadParameter, BadSeries
 from tsprune.model.chain import load
+from tsprune.model.clock import Clock
+from tsprune.model.level import Level
 from tsprune.model.rolling import BLOCK, RollingLevel
 from tsprune.pipeline import Pipeline
 
@@ -82,6 +84,59 @@ def test_a_pipeline_that_recalibrates_detects_alike_saved_and_in_chunks(tmp_path
     pd.testing.assert_series_equal(pd.concat(pieces), whole)
 
 
+@given(
+    length=st.integers(1, 5),
+    recalibrate=st.sampled_from([None, 40]),
+    cuts=st.lists(st.integers(1, 299), max_size=5),
+    seed=st.integers(0, 9),
+)
+@settings(max_examples=30, deadline=None)
+def test_an_alarm_lasts_its_minimum_length_and_any_chunks_give_the_same_ones(length, recalibrate, cuts, seed):
+    scores = np.random.default_rng(seed).normal(size=300)
+    scores[100:103] = np.nan
+    level = Threshold(rate=0.1, recalibrate=recalibrate, min_length=length).fit(scores).part_
+    whole = level.exceeded(scores)
+
+    if recalibrate is None:
+        every = scores > level.threshold
+        assert whole.tolist() == [bool(every[max(0, row - length + 1) : row + 1].all() and row + 1 >= length) for row in range(300)]
+    assert 0.0 < whole.mean() <= 0.2
+    edges = sorted({0, *cuts, 300})
+    for a, b in pairwise(edges):
+        start = max(0, a - level.lookback)
+        np.testing.assert_array_equal(level.exceeded(scores[start:b])[a - start :], whole[a:b])
+
+
+def test_a_budget_of_alarms_is_spent_on_those_that_last():
+    minutes = Clock("time", 60 * 10**9, 0, np.empty(0, np.int64), np.zeros(1, np.int64))
+    scores = RNG.normal(size=7 * 1440)
+    scores[::500] += 50.0  # single rows
+    scores[3000:3004] += 20.0
+
+    fitted = Threshold(alarms_per_week=1, min_length=3).fit(scores, clock=minutes)
+
+    assert fitted.alarms_ == 1
+    assert np.flatnonzero(fitted.part_.exceeded(scores)).tolist() == [3002, 3003]
+
+
+def test_a_pipeline_with_a_minimum_length_detects_alike_saved_and_in_chunks(tmp_path):
+    values = RNG.normal(size=900)
+    values[700:705] += 15.0
+    values[800] += 15.0
+    series = pd.Series(values)
+    pipeline = Pipeline(["subspace", Threshold(rate=0.01, min_length=3)]).fit(series[:600])
+    pipeline.freeze().save(tmp_path / "model.tsp")
+
+    whole = pipeline.detect(series[600:], context=series[:600])
+
+    assert whole.loc[702:704].all()
+    assert not whole.loc[[700, 701, 800]].any()
+    assert load(tmp_path / "model.tsp").detect(values)[600:].tolist() == whole.tolist()
+    assert "for 3 rows in a row" in load(tmp_path / "model.tsp").describe()
+    pieces = [pipeline.detect(series[a : a + 1], context=series[a - 5 : a]) for a in range(690, 710)]
+    pd.testing.assert_series_equal(pd.concat(pieces), whole[90:110])
+
+
 def test_a_fitted_tail_reaches_rates_rarer_than_the_history_is_long():
     found = [beyond_peaks(np.random.default_rng(seed).exponential(size=4000), 1e-5) for seed in range(30)]
 
@@ -98,9 +153,14 @@ def test_nonsense_is_refused():
         (Threshold(method="gumbel"), "'evt'"),
         (Threshold(alarms_per_week=1, method="evt"), "give rate"),
         (Threshold(recalibrate=1), "recalibrate"),
+        (Threshold(min_length=0), "min_length"),
     ):
         with pytest.raises(BadParameter, match=told):
             wrong.fit(np.arange(100.0))
     for broken in (RollingLevel(1.0, 0.0, 10), RollingLevel(1.0, 0.1, 0)):
         with pytest.raises(ValueError, match="share"):
             broken.check()
+    with pytest.raises(ValueError, match="0 rows"):
+        Level(1.0, min_length=0).check()
+    with pytest.raises(BadSeries, match="3 training rows in a row"):
+        Threshold(min_length=3).fit(np.array([1.0, 2.0, np.nan, 4.0]))

@@ -21,18 +21,18 @@ from tsprune.features.views import view
 from tsprune.kernels.windows import largest_ahead
 from tsprune.model.blend import CAP, Score, Tail, score_complete
 from tsprune.model.blend import Blend as BlendPart
-from tsprune.model.chain import Model
 from tsprune.model.clock import Slots
 from tsprune.model.windows import WindowMatrix
 from tsprune.params import check_choice, check_number
 from tsprune.pipeline import Pipeline
 from tsprune.prune import Pruned
-from tsprune.series.stage import Stage, lookback_time
+from tsprune.series.stage import Stage
 from tsprune.series.table import Table, joined, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from tsprune.model.chain import Model
     from tsprune.model.part import Part
     from tsprune.types import Floats, Matrix
 
@@ -154,10 +154,7 @@ class Blend(Pipeline):
         self.named_stages_ = {name: FittedMember(MemberPart(self.blend_.keep(only[k]))) for k, name in enumerate(learned)}
         self.named_stages_["threshold"] = learner
         self.features_ = ("score",)
-        self.model_ = Model(self.clock_, self.columns_in_, (self.blend_,), Score(1), learner.part_)
-        self.lookback_, self.min_lookback_ = self.model_.lookback, self.model_.min_lookback
-        self.lookback_time_ = lookback_time(self.clock_, self.lookback_)
-        self.threshold_ = self.model_.threshold
+        self._set_model((self.blend_,), Score(1), learner.part_)
 
     # -- scoring ----------------------------------------------------------------------------------------------------
 

@@ -20,6 +20,8 @@ from tsprune.series.table import Table, joined, read_table
 from tsprune.steps import Steps
 
 if TYPE_CHECKING:
+    from tsprune.model.chain import Detector
+    from tsprune.model.level import Level
     from tsprune.model.part import Part
     from tsprune.report import Report
     from tsprune.types import Floats
@@ -86,7 +88,7 @@ class Pipeline(Steps):
         fitted = _fit_detector(detector, table.values[complete])
         self.fit_seconds_[name] = time.perf_counter() - start
         self.named_stages_[name] = fitted
-        self._set_model(tuple(parts), fitted, threshold, table)
+        self._set_threshold(tuple(parts), fitted, threshold, table)
         return self
 
     def _fit_stage(self, name: str, stage: Stage, table: Table) -> Table:
@@ -96,7 +98,7 @@ class Pipeline(Steps):
         self.named_stages_[name] = fitted
         return table.with_values(fitted.part_.apply(table.values, table.slots), fitted.names(table.columns))
 
-    def _set_model(self, parts: tuple[Part, ...], fitted: Any, threshold: tuple[str, Threshold], table: Table) -> None:
+    def _set_threshold(self, parts: tuple[Part, ...], fitted: Any, threshold: tuple[str, Threshold], table: Table) -> None:
         name, learner = threshold
         start = time.perf_counter()
         complete = ~np.isnan(table.values).any(axis=1)
@@ -106,7 +108,11 @@ class Pipeline(Steps):
         self.fit_seconds_[name] = time.perf_counter() - start
         self.named_stages_[name] = learned
         self.features_ = table.columns
-        self.model_ = Model(self.clock_, self.columns_in_, parts, fitted.part_, learned.part_)
+        self._set_model(parts, fitted.part_, learned.part_)
+
+    def _set_model(self, parts: tuple[Part, ...], detector: Detector, level: Level) -> None:
+        """The model, and what is told of it."""
+        self.model_ = Model(self.clock_, self.columns_in_, parts, detector, level)
         self.lookback_, self.min_lookback_ = self.model_.lookback, self.model_.min_lookback
         self.lookback_time_ = lookback_time(self.clock_, self.lookback_)
         self.threshold_ = self.model_.threshold
@@ -148,7 +154,7 @@ class Pipeline(Steps):
         if context is None:
             scores = np.asarray(self.anomaly_score(rows))
         else:  # a level may follow the scores before
-            scores = self._scores_behind(context, rows, self.lookback_ + getattr(self.model_.level, "lookback", 0))
+            scores = self._scores_behind(context, rows, self.lookback_ + self.model_.level.lookback)
         alarms = self.model_.level.exceeded(scores)[len(scores) - len(rows) :]
         return pd.Series(alarms, index=rows.index, name="alarm") if isinstance(rows, pd.Series | pd.DataFrame) else alarms
 

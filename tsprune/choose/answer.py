@@ -16,6 +16,7 @@ from tsprune.choose.members import Maker, Recipe, views_of
 from tsprune.choose.trial import Trial, run_trial
 from tsprune.errors import BadParameter
 from tsprune.kernels.agreement import spearman
+from tsprune.kernels.labelled import runs
 from tsprune.params import check_choice, check_count
 from tsprune.series.table import read_table
 
@@ -111,7 +112,7 @@ def _judging(truth: Ints | None) -> tuple[Ints | None, tuple[str, ...]]:
             "no labels: members are those that earned their place on other series, pruned by how far they agree with all of them",
         )
     late = truth[len(truth) - round(HELD_BACK * len(truth)) :]
-    events = int((np.diff(late, prepend=0) == 1).sum())
+    events = len(runs(late == 1))
     if events < EVENTS or late.all():
         return None, (
             f"the labels hold {events} event(s) in the last {HELD_BACK:.0%} of the rows: too few to choose by, so they only say what not to learn from",

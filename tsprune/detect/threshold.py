@@ -8,6 +8,8 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from tsprune.errors import BadParameter, BadSeries
+from tsprune.kernels.labelled import runs
+from tsprune.kernels.windows import smallest_behind
 from tsprune.model.clock import NANOSECONDS
 from tsprune.model.level import Level
 from tsprune.model.rolling import RollingLevel
@@ -45,6 +47,9 @@ class Threshold(BaseEstimator):
     recalibrate : int, optional
         The threshold follows the last so many scores: a row is an alarm when it is above all but the share of them.  A fixed
         threshold does not hold where a series drifts (docs/choosing.md); 3000 was measured to.
+    min_length : int
+        Rows in a row that have to be above the threshold before there is an alarm, the last of them.  The budget is spent on
+        alarms that last so long: the threshold becomes lower, not the alarms fewer.
 
     Attributes
     ----------
@@ -58,6 +63,8 @@ class Threshold(BaseEstimator):
     >>> from tsprune.detect import Threshold
     >>> Threshold(rate=0.1).fit(np.arange(100.0)).part_.threshold
     89.0
+    >>> Threshold(rate=0.1, min_length=3).fit(np.arange(100.0)).part_.threshold
+    87.0
     """
 
     def __init__(
@@ -66,42 +73,58 @@ class Threshold(BaseEstimator):
         rate: float | None = None,
         method: Literal["count", "evt"] = "count",
         recalibrate: int | None = None,
+        min_length: int = 1,
     ):
         self.alarms_per_week = alarms_per_week
         self.rate = rate
         self.method = method
         self.recalibrate = recalibrate
+        self.min_length = min_length
 
     def fit(self, scores: Floats, y: None = None, *, clock: Clock | None = None) -> Self:
         """Learn from training scores, shape (n,), in time order; rows without a score count as quiet."""
         if self.alarms_per_week is not None and self.rate is not None:
             raise BadParameter(f"alarms_per_week is {self.alarms_per_week!r} and rate is {self.rate!r}; give one of the two.")
         scores = np.asarray(scores, dtype=np.float64)
-        if np.isnan(scores).all():
-            raise BadSeries("no training row has a score: every window misses a value. Give a longer history or fill the gaps.")
         check_choice(("count", "evt"), method=self.method)
-        if self.alarms_per_week is None:
-            rate = DEFAULT_RATE if self.rate is None else check_share(rate=self.rate, way_out="For one row in a thousand, give 0.001.")
-            level = _above_share(scores, rate) if self.method == "count" else beyond_peaks(scores[~np.isnan(scores)], rate)
-        elif self.method == "evt":
-            raise BadParameter("method is 'evt', which knows rows and no alarms: give rate instead of alarms_per_week.")
-        else:
-            budget = check_number(alarms_per_week=self.alarms_per_week, low=0.0)
-            if clock is None or clock.kind == "index":
-                raise BadParameter("alarms_per_week needs timestamps: on an integer index give rate, the share of rows.")
-            level = _within_budget(scores, budget * len(scores) * clock.duration(1) / NANOSECONDS["W"])
-        self.part_: Level = Level(float(level))
+        lasting = _lasting(scores, check_count(min_length=self.min_length))
+        level = self._of_rate(lasting) if self.alarms_per_week is None else self._of_budget(lasting, self.alarms_per_week, clock)
+        self.part_: Level = Level(level, min_length=self.min_length)
         self.alarms_ = count_alarms(self.part_.exceeded(scores))
         if self.recalibrate is not None:
             self.part_ = self._rolling(scores)
         return self
+
+    def _of_rate(self, scores: Floats) -> float:
+        """The threshold that a share of the scores are above."""
+        rate = DEFAULT_RATE if self.rate is None else check_share(rate=self.rate, way_out="For one row in a thousand, give 0.001.")
+        return float(_above_share(scores, rate) if self.method == "count" else beyond_peaks(scores[~np.isnan(scores)], rate))
+
+    def _of_budget(self, scores: Floats, alarms_per_week: float, clock: Clock | None) -> float:
+        """The threshold that raises so many alarms a week."""
+        if self.method == "evt":
+            raise BadParameter("method is 'evt', which knows rows and no alarms: give rate instead of alarms_per_week.")
+        budget = check_number(alarms_per_week=alarms_per_week, low=0.0)
+        if clock is None or clock.kind == "index":
+            raise BadParameter("alarms_per_week needs timestamps: on an integer index give rate, the share of rows.")
+        return float(_within_budget(scores, budget * len(scores) * clock.duration(1) / NANOSECONDS["W"]))
 
     def _rolling(self, scores: Floats) -> RollingLevel:
         """A level that follows the scores at the share that the fixed one has on the training rows."""
         rows = check_count(low=2, recalibrate=self.recalibrate)  # type: ignore[arg-type]
         there = max(1, int((~np.isnan(scores)).sum()))
         share = self.rate or (DEFAULT_RATE if self.alarms_per_week is None else self.part_.exceeded(scores).sum() / there)
-        return RollingLevel(self.part_.threshold, float(np.clip(share, 1.0 / (rows + 1), LARGEST_RATE)), rows)
+        return RollingLevel(self.part_.threshold, float(np.clip(share, 1.0 / (rows + 1), LARGEST_RATE)), rows, min_length=self.min_length)
+
+
+def _lasting(scores: Floats, min_length: int) -> Floats:
+    """The smallest of each score and those before it that have to be above the threshold as well."""
+    if np.isnan(scores).all():
+        raise BadSeries("no training row has a score: every window misses a value. Give a longer history or fill the gaps.")
+    lasting = smallest_behind(scores, min_length)
+    if np.isnan(lasting).all():
+        raise BadSeries(f"min_length is {min_length}, and no {min_length} training rows in a row have a score. Ask for fewer.")
+    return lasting
 
 
 def beyond_peaks(scores: Floats, rate: float) -> float:
@@ -149,7 +172,7 @@ def count_alarms(exceeded: np.ndarray) -> int:
     >>> count_alarms(np.array([True, True, False, True]))
     2
     """
-    return int((np.diff(exceeded.astype(np.int8), prepend=0) == 1).sum())
+    return len(runs(exceeded))
 
 
 def _above_share(scores: Floats, rate: float) -> float:

@@ -134,6 +134,21 @@ def largest_ahead(values: Floats, length: int) -> Floats:
     return best
 
 
+def smallest_behind(values: Floats, length: int) -> Floats:
+    """The smallest of each value and the `length - 1` values before it; NaN where one of them is missing.
+
+    >>> import numpy as np
+    >>> from tsprune.kernels.windows import smallest_behind
+    >>> smallest_behind(np.array([5.0, 3.0, 4.0, np.nan, 4.0]), 2)
+    array([nan,  3.,  3., nan, nan])
+    """
+    least = values.copy()
+    least[: length - 1] = np.nan
+    for behind in range(1, min(length, len(values))):
+        np.minimum(least[behind:], values[:-behind], out=least[behind:])
+    return least
+
+
 def nan_median(rows: Floats, axis: int = 1) -> Floats:
     """Median along one axis over the values that are there; NaN where none is.  Order statistics only: no rounding.
 

@@ -157,7 +157,8 @@ class Model(Part):
         for part in (*self.parts, self.detector):
             count = f", {part.n_parts} parts" if isinstance(part, Detector) else ""
             lines.append(f"  {type(part).__name__}: {part.n_features} column(s) in, {part.nbytes:,} bytes{count}")
-        return "\n".join([*lines, f"  alarm above {self.threshold:.6g}"])
+        lasts = f" for {self.level.min_length} rows in a row" if self.level.min_length > 1 else ""
+        return "\n".join([*lines, f"  alarm above {self.threshold:.6g}{lasts}"])
 
     def _repr_html_(self) -> str:
         return show.model_card(self)

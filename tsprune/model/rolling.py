@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tsprune.model.level import Level
+from tsprune.kernels.windows import smallest_behind
+from tsprune.model.level import Level, above
 
 if TYPE_CHECKING:
     from tsprune.types import Floats, Mask
@@ -31,6 +32,8 @@ class RollingLevel(Level):
     rows : int
         Scores that are looked back on.  An event among them that is shorter than `rate * rows` moves the limit only as far as
         the next highest scores.
+    min_length : int
+        Rows in a row that have to be above; what counts as a row's score is the smallest of the last so many.
 
     Examples
     --------
@@ -48,11 +51,12 @@ class RollingLevel(Level):
     @property
     def lookback(self) -> int:
         """Rows before the first one that its alarm depends on, by their scores."""
-        return self.rows
+        return self.rows + super().lookback
 
     def exceeded(self, scores: Floats) -> Mask:
-        """Whether each score is above its limit, strictly."""
-        return np.greater(scores, self.limits(scores), where=~np.isnan(scores), out=np.zeros(len(scores), dtype=bool))
+        """Whether each score is above its limit, strictly, and those before it that have to be."""
+        lasting = smallest_behind(scores, self.min_length)
+        return above(lasting, self.limits(lasting))
 
     def limits(self, scores: Floats) -> Floats:
         """The limit of each row, shape (n,), from the scores before it; those before the first one count as missing."""
@@ -68,6 +72,7 @@ class RollingLevel(Level):
         return np.where(enough, limits, self.threshold)
 
     def check(self) -> None:
+        super().check()
         if not 0.0 < self.rate < 1.0 or not 1 <= self.rows <= 2**24:
             raise ValueError(f"a threshold at the share {self.rate} of {self.rows} rows")
 

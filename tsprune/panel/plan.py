@@ -63,6 +63,8 @@ class Plan:
             raise BadParameter(f"pipeline is {pipeline!r}; it is a tsp.Pipeline, or None for the default one.")
         named = pipeline.named_steps()
         threshold = named.pop()[1] if isinstance(named[-1][1], Threshold) else Threshold()
+        if threshold.recalibrate is not None or threshold.min_length != 1:
+            raise BadParameter(f"the pipeline has {threshold!r}; a panel compares each row with one number per series: leave these out.")
         detector = named.pop()[1] if named else None
         stages = [stage for _, stage in named]
         select = stages.pop() if stages and isinstance(stages[-1], SelectFeatures) else None
