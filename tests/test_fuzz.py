@@ -27,9 +27,9 @@ from tsprune.prune.reference import cascade
 COUNT = int(os.environ.get("TSPRUNE_FUZZ", "1000"))
 #: CPU seconds that a file may take to be read and to score a hundred rows.
 SECONDS = 1.0
-#: Memory while a file is read: a multiple of its size, and what parsing any file takes.  A node takes 3.6 bytes in a file, and 21 and
-#: some of the way in memory.
-MULTIPLE, FLOOR = 25, 400_000
+#: Memory while a file is read, itself included: a multiple of its size, of the JSON in its header (an empty list is 3 bytes there and 64
+#: in Python), and what reading any file takes.
+MULTIPLE, OF_HEADER, FLOOR = 4, 25, 64_000
 ODD = (0, -1, 1, 2**31, 2**53, -(2**62), 10**400, 1e308, -1e308, 1e-320, 0.5, None, True, "", "x" * 5000, [], [[]], {}, [2**40] * 3, "NaN")
 ODD_NUMBERS = (np.nan, np.inf, -np.inf, 1e308, -1e308, 5e-324, 0.0, -1.0, 2.0**31)
 
@@ -170,20 +170,71 @@ def test_a_file_with_a_valid_checksum_is_refused_or_gives_finite_scores(harm):
     assert slowest < SECONDS
 
 
+def memory(content: bytes, path) -> int:
+    """Most bytes held at once while a file is read."""
+    path.write_bytes(content)
+    tracemalloc.start()
+    try:
+        file.read(path)
+    except BadModelFile:
+        pass
+    finally:
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    return peak
+
+
+def allowed(content: bytes) -> int:
+    length = min(len(content), file.LONGEST, int.from_bytes(content[12:20], "little"))
+    return MULTIPLE * len(content) + OF_HEADER * length + FLOOR
+
+
 @pytest.mark.parametrize("harm", SEALED, ids=lambda harm: harm.__name__)
-def test_reading_takes_little_memory_whatever_a_file_claims(harm):
+def test_reading_takes_little_memory_whatever_a_file_claims(harm, tmp_path):
     rng = np.random.default_rng(3)
     for i in range(COUNT // 40):
         harmed = harm(contents()[i % len(contents())], rng)
-        tracemalloc.start()
-        try:
-            file.from_bytes(harmed)
-        except BadModelFile:
-            pass
-        finally:
-            _, peak = tracemalloc.get_traced_memory()
-            tracemalloc.stop()
-        assert peak < MULTIPLE * len(harmed) + FLOOR
+        assert memory(harmed, tmp_path / "harmed") < allowed(harmed)
+
+
+@pytest.mark.parametrize(("n_features", "sample"), [(2, 256), (32, 4000), (200, 256), (300, 4000)])
+def test_reading_a_forest_takes_four_times_its_file(n_features, sample, tmp_path):
+    rows = np.random.default_rng(5).normal(size=(5000, n_features))
+    whole = to_part(IsolationForest(max_samples=sample, random_state=0).fit(rows))
+    contents = [file.to_bytes(whole)]
+    if sample == 256:
+        contents.append(file.to_bytes(collapse(whole, rows, whole.n_parts // 4, random_state=0)))
+    for content in contents:
+        file.from_bytes(content)
+        assert memory(content, tmp_path / "forest") < MULTIPLE * len(content) + FLOOR
+
+
+@pytest.mark.parametrize("filler", ["[]", "{}", '"ab"', "1.5", '"\\ud83d\\ude00"'])
+def test_a_header_of_many_small_things_takes_little_memory(filler, tmp_path):
+    header = f'{{"model":[{",".join([filler] * 100_000)}],"arrays":[]}}'.encode()
+    content = signed(struct.pack("<8sIQ", file.MAGIC, 1, len(header)) + header)
+    with pytest.raises(BadModelFile):
+        file.from_bytes(content)
+    assert memory(content, tmp_path / "crowded") < allowed(content)
+
+
+def test_two_parts_cannot_claim_one_array():
+    header, arrays, began = split(contents()[1])
+    boundary = next(part for part in header["model"]["parts"] if part["kind"] == "Boundary")
+    clone = json.loads(json.dumps(boundary))
+    header["model"]["parts"].insert(-2, clone)
+    with pytest.raises(BadModelFile, match="another one has"):
+        file.from_bytes(joined(header, arrays, began))
+
+
+def test_a_header_longer_than_a_file_may_have_is_neither_written_nor_read():
+    rows = tsp.Pipeline(["ocsvm"]).fit(X).freeze()
+    wide = type(rows)(rows.clock, ("x" * file.LONGEST, "y"), rows.parts, rows.detector, rows.level)
+    with pytest.raises(ValueError, match="Give fewer columns"):
+        file.to_bytes(wide)
+    content = signed(struct.pack("<8sIQ", file.MAGIC, 1, 2 * file.LONGEST) + b" " * 2 * file.LONGEST)
+    with pytest.raises(BadModelFile, match="header is longer"):
+        file.from_bytes(content)
 
 
 def test_a_hundred_trees_take_70_kilobytes_and_a_tenth_of_their_nodes_10():

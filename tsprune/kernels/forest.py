@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Rows times trees that walk together: their node numbers stay in the second-level cache.
 TOGETHER = 2**15
+#: Nodes that are looked at together where memory counts; a multiple of 8.
+BLOCK = 2**11
 
 
 class Walk(NamedTuple):
@@ -68,6 +70,29 @@ def subtree_ends(inner: Mask) -> Ints:
     return places[np.searchsorted(places, owed)] % n + 1
 
 
+def count_trees(feature: Ints) -> int:
+    """Number of trees in pre-order whose leaves have a negative feature, without arrays of their length.
+
+    Raises
+    ------
+    ValueError
+        If the nodes are not whole trees.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> count_trees(np.array([3, -1, 0, -1, -1, -1]))
+    2
+    """
+    owed = lowest = 0  # subtrees still owed after a node, and the fewest so far
+    for start in range(0, len(feature) - 1, BLOCK):
+        level = owed + np.cumsum(np.where(feature[start : min(start + BLOCK, len(feature) - 1)] >= 0, 1, -1))
+        owed, lowest = int(level[-1]), min(lowest, int(level.min()))
+    if len(feature) == 0 or feature[-1] >= 0 or owed > lowest:
+        raise ValueError("the nodes are not whole trees in pre-order")
+    return 1 - owed
+
+
 def depths(inner: Mask, ends: Ints) -> Ints:
     """Number of splits above each node, shape (n_nodes,)."""
     change = np.zeros(len(inner) + 1, dtype=np.int64)
@@ -114,7 +139,7 @@ def walk_of(feature: Ints, threshold: NDArray[np.float32]) -> Walk:
     goes_on = inner[origin]
     return Walk(
         n_trees=len(begins),
-        feature=np.maximum(feature, 0)[origin],
+        feature=np.maximum(feature, 0)[origin].astype(np.int64, copy=False),
         threshold=np.where(goes_on, threshold[origin], np.float32(np.inf)).astype(np.float32),
         child=np.where(goes_on, child[origin], at),
         origin=origin,

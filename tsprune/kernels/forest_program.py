@@ -96,7 +96,7 @@ def compile_program(feature: Ints, threshold: NDArray[np.float32], worth: Ints, 
     leaf_starts = np.cumsum(n_leaves) - n_leaves
     bits = 16 if direct or n_leaves.max() > 2**8 else 8
 
-    features, used = np.unique(feature[at], return_inverse=True)
+    features, used = np.unique(feature[at].astype(np.int64, copy=False), return_inverse=True)
     group = _groups(used, np.append(0, np.cumsum(n_inner)), 2**bits - 1 if bits == 8 else SHARED)
     columns, column = np.unique(group[tree[at]] * max(len(features), 1) + used, return_inverse=True)
     group_columns = np.searchsorted(columns // max(len(features), 1), np.arange(int(group.max()) + 2))

@@ -9,7 +9,8 @@
 
 Loading checks sizes, then the checksum, then the schema, then that the parts make sense (indices in range, trees
 without cycles, shapes that agree, numbers that are finite).  Only classes named in `tsprune.model.__all__` are built.
-A damaged or hostile file gives BadModelFile; it never runs code and never allocates more than a small multiple of its size.
+A damaged or hostile file gives BadModelFile; it never runs code.  It takes at most four times its size in memory, itself
+included, and `LONGEST` bounds what its header takes on top: lists of short texts are some 25 times as large in Python.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from tsprune.errors import BadModelFile
+from tsprune.errors import BadModelFile, BadParameter
 from tsprune.model.format import FORMAT
 from tsprune.model.part import Part, Spec
 
@@ -36,15 +37,25 @@ if TYPE_CHECKING:
 MAGIC = b"tsprune\n"
 _HEAD = struct.Struct("<8sIQ")
 _SEAL = 32  # bytes of a SHA-256
+#: Bytes of a header at the most; that of a chain of eight stages has 2,000, and a name of a column adds its own length and 3.
+LONGEST = 2**20
 _DTYPES = frozenset({"<f8", "<f4", "<i8", "<i4", "<i2", "|i1", "|u1", "<u2", "<u4"})
 
 
 def to_bytes(part: Part) -> bytes:
-    """A part, with all its parts, as the content of a model file."""
+    """A part, with all its parts, as the content of a model file.
+
+    Raises
+    ------
+    BadParameter
+        If it has so many columns, or such long names, that the header is longer than `LONGEST`.
+    """
     arrays: list[AnyArray] = []
     tree = _tree(part.to_spec(), arrays)
     table = [{"dtype": array.dtype.str, "shape": list(array.shape)} for array in arrays]
     header = json.dumps({"model": tree, "arrays": table}, allow_nan=False, separators=(",", ":")).encode()
+    if len(header) > LONGEST:
+        raise BadParameter(f"the names and facts of the model take {len(header):,} bytes; a file holds {LONGEST:,}. Give fewer columns.")
     body = [_HEAD.pack(MAGIC, FORMAT, len(header)), header]
     at = _HEAD.size + len(header)
     for array in arrays:
@@ -129,12 +140,12 @@ def _header(content: bytes) -> tuple[dict[str, Any], int]:
     _, number, length = _HEAD.unpack_from(content)
     if number != FORMAT:
         raise BadModelFile(f"the file has format {number}; this version reads format {FORMAT}. Load it with the version that wrote it.")
-    if hashlib.sha256(content[:-_SEAL]).digest() != content[-_SEAL:]:
+    if hashlib.sha256(memoryview(content)[:-_SEAL]).digest() != content[-_SEAL:]:
         raise BadModelFile("the checksum does not fit: the file is damaged. Copy or save it again.")
-    if length > len(content) - _HEAD.size - _SEAL:
-        raise BadModelFile("the header is longer than the file.")
+    if length > min(len(content) - _HEAD.size - _SEAL, LONGEST):
+        raise BadModelFile(f"the header is longer than the file, or than {LONGEST:,} bytes.")
     try:
-        header = json.loads(content[_HEAD.size : _HEAD.size + length], parse_constant=_refuse_constant)
+        header = json.loads(content[_HEAD.size : _HEAD.size + length].decode("ascii"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise BadModelFile(f"the header is not JSON: {str(error)[:100]}") from error
     if not isinstance(header, dict) or set(header) != {"model", "arrays"} or not isinstance(header["arrays"], list):
@@ -146,9 +157,9 @@ def _refuse_constant(word: str) -> NoReturn:
     raise ValueError(f"{word} is not a number")
 
 
-def _arrays(table: list[Any], content: bytes, at: int) -> list[AnyArray]:
-    """The arrays of the table; each stands behind the one before, so none can be claimed twice or beyond the end."""
-    arrays = []
+def _arrays(table: list[Any], content: bytes, at: int) -> dict[int, AnyArray]:
+    """The arrays of the table, as views of the file; each stands behind the one before, so none reaches beyond the end."""
+    arrays: dict[int, AnyArray] = {}
     end = len(content) - _SEAL
     for entry in table:
         dtype, shape = entry["dtype"], entry["shape"]
@@ -160,7 +171,7 @@ def _arrays(table: list[Any], content: bytes, at: int) -> list[AnyArray]:
         count = math.prod(shape)
         if count * np.dtype(dtype).itemsize > end - at:
             raise BadModelFile("an array is longer than the file.")
-        arrays.append(np.frombuffer(content, np.dtype(dtype), count, at).reshape(shape).astype(np.dtype(dtype).newbyteorder("=")))
+        arrays[len(arrays)] = np.frombuffer(content, np.dtype(dtype), count, at).reshape(shape)
         at += count * np.dtype(dtype).itemsize
     if at != end:
         raise BadModelFile("the file is longer than its arrays.")
@@ -175,7 +186,8 @@ def _tree(spec: Spec, arrays: list[AnyArray]) -> dict[str, Any]:
     return {"kind": spec.kind, "facts": spec.facts, "arrays": places, "parts": [_tree(part, arrays) for part in spec.parts]}
 
 
-def _build(tree: dict[str, Any], arrays: list[AnyArray], depth: int) -> Part:
+def _build(tree: dict[str, Any], arrays: dict[int, AnyArray], depth: int) -> Part:
+    """A part of its own arrays, which are taken away: what parts make of one array cannot be made many times."""
     from tsprune import model
 
     if set(tree) != {"kind", "facts", "arrays", "parts"} or depth > 4:
@@ -184,9 +196,9 @@ def _build(tree: dict[str, Any], arrays: list[AnyArray], depth: int) -> Part:
     if not isinstance(kind, str) or kind not in model.__all__:
         raise BadModelFile(f"the file holds a part named {str(kind)[:60]!r}, which this version does not know.")
     places = tree["arrays"]
-    if any(type(place) is not int or not 0 <= place < len(arrays) for place in places.values()):
-        raise BadModelFile("a part names an array that is not there.")
-    own = {name: arrays[place] for name, place in places.items()}
+    if any(type(place) is not int or place not in arrays for place in places.values()) or len(set(places.values())) < len(places):
+        raise BadModelFile("a part names an array that is not there, or that another one has.")
+    own = {name: arrays.pop(place) for name, place in places.items()}
     parts = tuple(_build(part, arrays, depth + 1) for part in tree["parts"])
     built = getattr(model, kind).from_spec(tree["facts"], own, parts)
     assert isinstance(built, Part)

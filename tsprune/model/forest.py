@@ -10,6 +10,7 @@ import numpy as np
 
 from tsprune.errors import BadModelFile, BadParameter
 from tsprune.kernels import forest as trees
+from tsprune.kernels.forest_packed import KINDS, packed, unpacked
 from tsprune.kernels.forest_paths import Paths
 from tsprune.model.part import Part, Spec, read
 
@@ -25,6 +26,8 @@ FINE = 2.0**-38
 MANY = 2**24
 #: Largest learned path length, in steps: differences of two fit 16 bits.
 LARGEST = 2**14 - 1
+#: Training rows that a leaf may hold at the most.
+MOST_ROWS = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,11 @@ class Forest(Part):
     ----------
     n_features : int
         Columns of the rows to score.
-    feature : ndarray of int64, shape (n_nodes,)
-        Column that an inner node compares; -1 at a leaf.
+    feature : ndarray of integers, shape (n_nodes,)
+        Column that an inner node compares; -1 at a leaf.  Read from a file, it and `leaf` are as narrow as they can be.
     threshold : ndarray of float32, shape (n_nodes,)
         A row goes right where its value, as float32, is above; 0 at a leaf.
-    leaf : ndarray of int64, shape (n_nodes,)
+    leaf : ndarray of signed integers, shape (n_nodes,)
         Training rows, or learned path length in steps, of a leaf; 0 at an inner node.
     step : float
         Path length of one step; 0 where leaves hold training rows.
@@ -100,7 +103,7 @@ class Forest(Part):
     @property
     def used_features(self) -> Ints:
         """Columns that any node compares; the others are never read."""
-        return np.unique(self.feature[self.feature >= 0])
+        return np.unique(self.feature[self.feature >= 0]).astype(np.int64)
 
     def anomaly_score(self, X: ArrayLike) -> Floats:
         """Score complete rows; the same bits for one row as within any batch.
@@ -177,7 +180,7 @@ class Forest(Part):
     @cached_property
     def _worth(self) -> Ints:
         if self.step:
-            return self.leaf
+            return self.leaf.astype(np.int64, copy=False)
         inner = self.feature >= 0
         lengths = trees.depths(inner, self.ends) + trees.average_path_length(self.leaf)
         return np.where(inner, 0, np.rint(lengths / FINE)).astype(np.int64)
@@ -196,31 +199,33 @@ class Forest(Part):
         return {name: self.__dict__[name] for name in self.__dataclass_fields__}
 
     def check(self) -> None:
-        """Raise ValueError where a walk could leave the arrays or a score could be no number."""
-        inner = self.feature >= 0
-        if len(inner) + 64 * self.n_trees > MANY or self.leaf.shape != inner.shape or self.threshold.shape != inner.shape:
-            raise ValueError(f"a forest of {len(inner)} nodes, {len(self.leaf)} leaves and {len(self.threshold)} thresholds")
-        if self.n_features < 1 or self.feature.max() >= self.n_features or not np.isfinite(self.threshold).all():
+        """Raise ValueError where a walk could leave the arrays or a score could be no number.
+
+        Nothing is made here that grows with the forest: a file that was written to fill the memory comes by, too.
+        """
+        n, n_trees = len(self.feature), trees.count_trees(self.feature)
+        if n + 64 * n_trees > MANY or self.leaf.shape != (n,) or self.threshold.shape != (n,):
+            raise ValueError(f"a forest of {n} nodes, {len(self.leaf)} leaves and {len(self.threshold)} thresholds")
+        if (
+            self.n_features < 1
+            or self.feature.max() >= self.n_features
+            or not np.isfinite([self.threshold.min(), self.threshold.max()]).all()
+        ):
             raise ValueError("a node compares a column that is not there, or with no number")
-        held = self.leaf[~inner]
+        least, most = int(self.leaf.min()), int(self.leaf.max())
         divisor = self.mean_of * self.normal
         if not (self.step >= 0 and 1e-9 <= divisor < np.inf and self.normal > 0 and np.isfinite([self.step, self.base, self.shift]).all()):
             raise ValueError("a scale of the forest is out of range")
-        if np.abs(held).max() > LARGEST if self.step else (held.min() < 1 or held.max() > 2**32):
+        n_leaves = (n + n_trees) // 2
+        if max(most, -least) > LARGEST if self.step else (least < 0 or most > MOST_ROWS or np.count_nonzero(self.leaf) != n_leaves):
             raise ValueError("what a leaf holds is out of range")
-        longest = abs(self.base) + float(np.abs(self._worth).max()) * self._unit * self.n_trees
-        if not longest <= 1000 * divisor:
+        learned = max(most, -least) * self.step * n_trees  # path lengths that follow from counts are never negative, and at most MANY
+        if not abs(self.base) + learned <= 1000 * divisor:
             raise ValueError("the path lengths are out of range")
 
     def to_spec(self) -> Spec:
         """Shape as one bit per node; 5 bytes per inner node of up to 256 columns, 1 or 2 per leaf."""
-        inner = self.feature >= 0
-        arrays: dict[str, AnyArray] = {
-            "inner": np.packbits(inner),
-            "feature": self.feature[inner].astype(np.min_scalar_type(self.n_features - 1)),
-            "threshold": self.threshold[inner],
-            "leaf": self.leaf[~inner].astype(np.int16 if self.step else np.min_scalar_type(self.leaf.max())),
-        }
+        arrays = packed(self.feature, self.threshold, self.leaf, self.n_features, narrow=self.step > 0)
         facts: dict[str, Json] = {name: getattr(self, name) for name in ("n_features", *_SCALES)}
         return Spec("Forest", facts, arrays)
 
@@ -233,19 +238,11 @@ class Forest(Part):
         BadModelFile
             If the arrays do not fit together.
         """
-        if parts or set(facts) != {"n_features", *_SCALES} or set(arrays) != {"inner", "feature", "threshold", "leaf"}:
+        if parts or set(facts) != {"n_features", *_SCALES} or set(arrays) != set(KINDS):
             raise BadModelFile("the forest is not of the known form.")
-        if any(array.ndim != 1 or array.dtype.kind not in _KINDS[name] for name, array in arrays.items()):
+        if any(array.ndim != 1 or array.dtype.kind not in KINDS[name] for name, array in arrays.items()):
             raise BadModelFile("an array of the forest is of another type.")
-        n_inner, n_leaves = len(arrays["feature"]), len(arrays["leaf"])
-        n = n_inner + n_leaves
-        if arrays["inner"].dtype != np.uint8 or len(arrays["threshold"]) != n_inner or len(arrays["inner"]) != -(-n // 8):
-            raise BadModelFile("the arrays of the forest do not fit together.")
-        inner = np.unpackbits(arrays["inner"].astype(np.uint8), count=n).astype(bool)
-        if inner.sum() != n_inner:
-            raise BadModelFile("the shape of the forest does not fit its nodes.")
-        feature, leaf, threshold = np.full(n, -1), np.zeros(n, np.int64), np.zeros(n, np.float32)
-        feature[inner], threshold[inner], leaf[~inner] = arrays["feature"], arrays["threshold"], arrays["leaf"]
+        feature, threshold, leaf = unpacked(arrays)
         scales = {name: read("float", facts[name], f"Forest.{name}") for name in _SCALES}
         forest = cls(read("int", facts["n_features"], "Forest.n_features"), feature, threshold, leaf, **scales)
         forest.check()
@@ -253,4 +250,3 @@ class Forest(Part):
 
 
 _SCALES = ("step", "base", "mean_of", "normal", "shift")
-_KINDS = {"inner": "u", "feature": "u", "threshold": "f", "leaf": "iu"}

@@ -150,9 +150,11 @@ def _wholes(value: Any) -> tuple[int, ...] | None:
 
 def _array(dtype: type, ndim: int) -> Callable[[Any], Any]:
     def reader(value: Any) -> Any:
-        if not isinstance(value, np.ndarray) or value.dtype != dtype or value.ndim != ndim:
+        if not isinstance(value, np.ndarray) or value.dtype.newbyteorder("=") != dtype or value.ndim != ndim:
             return None
-        return value if value.dtype.kind != "f" or np.isfinite(value).all() else None
+        if value.dtype.kind == "f" and not np.isfinite(value).all():
+            return None
+        return value.astype(dtype)  # what is read is a view of the file
 
     return reader
 
