@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
 
@@ -146,6 +146,36 @@ class Model(Part):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model as one file of data: whole or not at all."""
         file.write(self, path)
+
+    def to_onnx(
+        self, path: str | os.PathLike[str], *, detector_only: bool = False, dtype: Literal["float32", "float64"] = "float32"
+    ) -> None:
+        """Write the model as an ONNX graph, for runtimes without Python; needs ``pip install "tsprune[onnx]"``.
+
+        The graph takes `rows`, shape (n, d), one step apart and NaN where missing, and, where a season is subtracted, their `time` as
+        int64, shape (n,): nanoseconds since 1970 in UTC, or slot numbers.  It gives `score`, shape (n,), in double precision, NaN for the
+        first `min_lookback` rows and wherever a feature is missing; and `anomaly`, whether a score is above the threshold, unless the
+        threshold moves along.  Seasons, differences, windows and chosen columns can go along with a forest, one-class SVM, LOF,
+        nearest neighbours or a subspace.
+
+        Parameters
+        ----------
+        path : str or path
+        detector_only : bool
+            Leave out the parts before the detector: `rows` are then what it sees, as `features` gives them.
+        dtype : "float32" or "float64"
+            Of the rows that go in.  Values of seven digits and more that matter need "float64".
+
+        Raises
+        ------
+        NotPrunable
+            If a part has no form in ONNX, such as a trend of past blocks.
+        BadParameter
+            If the package onnx is missing.
+        """
+        from tsprune.export import to_onnx
+
+        file.put(path, [to_onnx(self, detector_only=detector_only, dtype=dtype)])
 
     def describe(self) -> str:
         """The model in a few lines: its parts, their sizes, how far it looks back."""
