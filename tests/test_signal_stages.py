@@ -15,11 +15,13 @@ import tsprune as tsp
 from tsprune import checks
 from tsprune.errors import BadModelFile, NotPrunable
 from tsprune.kernels import compiled_signal
+from tsprune.kernels import denoise as denoise_kernel
 from tsprune.kernels import season as season_kernel
 from tsprune.kernels import trend as trend_kernel
 from tsprune.kernels.changes import changes
-from tsprune.kernels.denoise import details, local_level, one_sided_polynomial
+from tsprune.kernels.denoise import details, local_level, medians, one_sided_polynomial
 from tsprune.model.adapted import AdaptedSeason
+from tsprune.model.clock import Slots
 from tsprune.model.part import Spec
 
 DAY = 24
@@ -67,19 +69,54 @@ def test_the_drift_of_a_season_is_the_textbook_s(seed):
     np.testing.assert_array_equal(season_kernel.drift(values, slots, 12, 5, 0), textbook.drift(values, slots, 12, 5))
 
 
+@pytest.mark.parametrize("window", [1, 2, 5, 8, 9, 16])
+@pytest.mark.parametrize("seed", range(4))
+def test_hampel_s_filter_is_the_textbook_s(seed, window):
+    values, slots = rough(seed, 200)
+    line, at = Slots(slots, slots).line(values[:, None], window)
+    found = np.where(np.isnan(values), np.nan, medians(line, at, values[:, None], window, 2.0)[:, 0])
+    np.testing.assert_array_equal(found, textbook.hampel(values, slots, window, 2.0))
+
+
+@pytest.mark.parametrize("cutoff", [None, 1.5])
+@pytest.mark.parametrize("window", [1, 2, 5, 8, 13, 32])
+@pytest.mark.parametrize("seed", [0, 1, 2, 4])
+def test_medians_by_machine_code_have_numpy_s_bits(seed, window, cutoff, monkeypatch):
+    values, slots = rough(seed, 700)
+    slots = np.unique(slots)
+    columns = np.stack([values, np.nan_to_num(values), values[::-1]], axis=1)[: len(slots)]
+    line, at = Slots(slots, slots).line(columns, window)
+    expected = medians(line, at, columns, window, cutoff)
+    monkeypatch.setattr(denoise_kernel, "compiled", lambda n: True)
+    np.testing.assert_array_equal(medians(line, at, columns, window, cutoff), expected)
+
+
+def test_columns_side_by_side_are_those_alone():
+    values, slots = rough(1, 300)
+    columns = np.stack([values, np.nan_to_num(values)], axis=1)
+    start, weights, clip = np.array([0.5, -2.0]), np.array([[0.3, -0.2], [1.0, 0.1]]), np.array([0.4, 2.0])
+    trend = trend_kernel.block_trend(columns, slots, 5, 6, start)
+    rest = trend_kernel.innovation(columns, slots, weights, clip)
+    for j in range(2):
+        np.testing.assert_array_equal(trend[:, j], trend_kernel.block_trend(columns[:, j], slots, 5, 6, start[j]))
+        np.testing.assert_array_equal(rest[:, j], trend_kernel.innovation(columns[:, j], slots, weights[j], clip[j]))
+
+
 @given(seed=st.integers(0, 10_000), block=st.integers(1, 70), blocks=st.integers(1, 30), order=st.integers(1, 4))
 @settings(max_examples=60, deadline=None)
 def test_machine_code_gives_numpy_s_bits(seed, block, blocks, order):
     values, slots = rough(seed, 1500)
     rng = np.random.default_rng(seed)
-    level, out, plain = np.empty(len(values)), np.empty(len(values)), np.nan_to_num(values)
-    weights, profile = rng.normal(size=order), rng.normal(size=block)
-    assert not trend_kernel.compiled(len(values))
+    plain, profile = np.nan_to_num(values), rng.normal(size=block)
+    columns = np.stack([values, plain, values[::-1]])
+    level, out = np.empty_like(columns), np.empty_like(columns)
+    start, clip, scale, weights = rng.normal(size=3), rng.random(3), 1 + rng.random(3), rng.normal(size=(3, order))
+    assert not trend_kernel.compiled(columns.size)
 
-    compiled_signal.above_trend(values, slots, block, blocks, 0.5, level)
-    np.testing.assert_array_equal(level, trend_kernel.above_trend(values, slots, block, blocks, 0.5))
-    compiled_signal.innovation(values, slots, weights, 0.7, 1.3, out)
-    np.testing.assert_array_equal(out, trend_kernel.innovation(values, slots, weights, 0.7, 1.3))
+    compiled_signal.above_trend(columns, slots, block, blocks, start, level)
+    np.testing.assert_array_equal(level.T, trend_kernel.above_trend(columns.T, slots, block, blocks, start))
+    compiled_signal.innovation(columns, slots, weights, clip, scale, out)
+    np.testing.assert_array_equal(out.T, trend_kernel.innovation(columns.T, slots, weights, clip, scale))
     twin = plain.copy()
     compiled_signal.subtract_profile(twin, slots, profile)
     season_kernel.subtract_profile(plain, slots, profile)

@@ -42,6 +42,18 @@ def innovation(values: np.ndarray, slots: np.ndarray, weights: np.ndarray, clip:
     return np.array(out)
 
 
+def hampel(values: np.ndarray, slots: np.ndarray, window: int, cutoff: float) -> np.ndarray:
+    """A value, or the median of its trailing window where it is more than `cutoff` sigmas away from it."""
+    held = last_in_slot(values, slots)
+    out = []
+    for value, slot in zip(values.tolist(), slots.tolist(), strict=True):
+        own = [held.get(s, np.nan) for s in range(slot - window + 1, slot)] + [value]
+        middle = median(own)
+        sigma = 1.4826 * median([abs(v - middle) for v in own])
+        out.append(middle if abs(value - middle) > cutoff * sigma else value)
+    return np.array(out)
+
+
 def drift(values: np.ndarray, slots: np.ndarray, period: int, cycles: int) -> np.ndarray:
     """At each row's phase the median, over the cycles before its own, of what stands above each cycle's median; without smoothing."""
     held = last_in_slot(values, slots)

@@ -12,7 +12,7 @@ import numba
 import numpy as np
 
 if TYPE_CHECKING:
-    from tsprune.types import Floats, Ints
+    from tsprune.types import Floats, Ints, Matrix
 
 #: Values up to which a selection ends by insertion.
 SHORT = 24
@@ -21,10 +21,17 @@ SPAN = 256
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
-def above_trend(values: Floats, slots: Ints, block: int, blocks: int, start: float, level: Floats) -> None:
-    """See `kernels.trend.above_trend`; the result goes into `level`."""
-    line = np.full(blocks, np.nan)  # medians of the last blocks, as a ring
-    held, memory = np.empty(block), np.empty(max(block, blocks))
+def above_trend(columns: Matrix, slots: Ints, block: int, blocks: int, start: Floats, level: Matrix) -> None:
+    """See `kernels.trend.above_trend`, for several series (d, n); the result goes into `level`."""
+    line, held, memory = np.empty(blocks), np.empty(block), np.empty(max(block, blocks))
+    for j in range(len(columns)):
+        _above_trend(columns[j], slots, block, start[j], level[j], line, held, memory)
+
+
+@numba.njit(cache=True, error_model="numpy", nogil=True)
+def _above_trend(values: Floats, slots: Ints, block: int, start: float, level: Floats, line: Floats, held: Floats, memory: Floats) -> None:
+    blocks = len(line)
+    line[:] = np.nan  # medians of the last blocks, as a ring
     at, row, number = 0, 0, slots[0] // block - 1
     while row < len(values):
         here = slots[row] // block
@@ -155,10 +162,17 @@ def _of_three(a: float, b: float, c: float) -> float:
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
-def innovation(values: Floats, slots: Ints, weights: Floats, clip: float, scale: float, out: Floats) -> None:
-    """See `kernels.trend.innovation`; the result, divided by `scale`, goes into `out`."""
-    order, total = len(weights), np.empty(SPAN)
-    past = np.zeros(order + SPAN)  # clipped values, from `order` slots before the rows at work
+def innovation(columns: Matrix, slots: Ints, weights: Matrix, clip: Floats, scale: Floats, out: Matrix) -> None:
+    """See `kernels.trend.innovation`, for several series (d, n); the result goes into `out`."""
+    total, past = np.empty(SPAN), np.empty(weights.shape[1] + SPAN)
+    for j in range(len(columns)):
+        _innovation(columns[j], slots, weights[j], clip[j], scale[j], out[j], total, past)
+
+
+@numba.njit(cache=True, error_model="numpy", nogil=True)
+def _innovation(values: Floats, slots: Ints, weights: Floats, clip: float, scale: float, out: Floats, total: Floats, past: Floats) -> None:
+    order = len(weights)
+    past[:] = 0.0  # clipped values, from `order` slots before the rows at work
     row = 0
     while row < len(values):
         if row:

@@ -10,49 +10,105 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tsprune.kernels.smooth import MAD_TO_SIGMA
-from tsprune.kernels.trend import at_lag, is_regular
-from tsprune.kernels.windows import nan_median
+from tsprune.kernels.trend import at_lag, compiled, is_regular
+from tsprune.kernels.windows import middle_of
 
 if TYPE_CHECKING:
-    from tsprune.types import Floats, Ints
+    from collections.abc import Callable, Sequence
+
+    from tsprune.types import Floats, Ints, Matrix
 
 #: Share of the weight that has to be there; with less, a value stays as it is.
 ENOUGH = 0.25
+#: Values that are worked on at a time: what the cache holds; and values of their windows that memory holds.
+TOGETHER, MOST = 1 << 14, 1 << 20
+#: Windows up to which machine code, which sorts by exchanges, is the faster one.
+SHORT = 32
 
 
-def hampel(windows: Floats, cutoff: float) -> Floats:
+def trailing(line: Matrix, at: Ints, last: Matrix, window: int, of: Callable[[list[Floats]], Floats], together: int = TOGETHER) -> Matrix:
+    """A value for each row and column from the window that ends there, shape (n, d).
+
+    Parameters
+    ----------
+    line : ndarray, shape (m, d)
+        One slot after the other; NaN where missing.
+    at : ndarray of int, shape (n,)
+        The place of each row on the line, not decreasing, with a window before it.
+    last : ndarray, shape (n, d)
+        The value of each row itself.
+    window : int
+    of : callable
+        From the values of windows as arrays of one shape, the oldest values first, to an array of that shape.
+    together : int
+        Values that are worked on at a time: what the cache holds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tsprune.kernels.denoise import trailing
+    >>> line = np.array([[1.0], [2.0], [4.0], [8.0]])
+    >>> trailing(line, np.arange(1, 4), line[1:], 2, lambda layers: layers[0] + layers[1]).ravel()
+    array([ 3.,  6., 12.])
+    """
+    out = np.empty_like(last)
+    step = max(1, min(together, MOST // window) // last.shape[1])
+    for start in range(0, len(at), step):
+        here = at[start : start + step]
+        first, size = int(here[0]), len(here)
+        regular = int(here[-1]) - first == size - 1 and bool((np.diff(here) == 1).all())
+        back = range(window - 1, 0, -1)
+        layers = [line[first - lag : first - lag + size] if regular else line[here - lag] for lag in back]
+        out[start : start + step] = of([*layers, last[start : start + step]])
+    return out
+
+
+def medians(line: Matrix, at: Ints, last: Matrix, window: int, cutoff: float | None = None) -> Matrix:
+    """`hampel` of the window that ends at each row, or without a cutoff its median; arguments as in `trailing`."""
+    if window > SHORT or not compiled(last.size) or (np.diff(at) == 0).any():  # of two rows in a slot each ends a window of its own
+        return trailing(line, at, last, window, lambda layers: middle_of(layers)[0] if cutoff is None else hampel(layers, cutoff))
+    from tsprune.kernels import compiled_smooth
+
+    columns = line.shape[1]
+    out = np.empty((len(line) - window + 1, columns))
+    compiled_smooth.hampel(line.reshape(-1), columns, window, cutoff or 0.0, cutoff is None, out.reshape(-1))
+    return out if len(out) == len(at) else out[at - (window - 1)]
+
+
+def hampel(layers: Sequence[Floats], cutoff: float) -> Floats:
     """The last value of each window, or its median where it is more than `cutoff` sigmas away from it.
 
     Source: Hampel's identifier as in Pearson et al., Generalized Hampel filters, EURASIP J. 2016, with the window trailing.
 
     >>> import numpy as np
     >>> from tsprune.kernels.denoise import hampel
-    >>> hampel(np.array([[1.0, 1.1, 0.9, 9.0], [1.0, 1.1, 0.9, 1.2]]), cutoff=3.0)
+    >>> hampel(list(np.array([[1.0, 1.0], [1.1, 1.1], [0.9, 0.9], [9.0, 1.2]])), cutoff=3.0)
     array([1.05, 1.2 ])
     """
-    middle = nan_median(windows)
-    sigma = MAD_TO_SIGMA * nan_median(np.abs(windows - middle[:, None]))
-    last = windows[:, -1]
-    return np.where(np.abs(last - middle) > cutoff * sigma, middle, last)
+    middle, _ = middle_of(layers)
+    spread, _ = middle_of([np.abs(layer - middle) for layer in layers])
+    return np.where(np.abs(layers[-1] - middle) > cutoff * (MAD_TO_SIGMA * spread), middle, layers[-1])
 
 
-def weighted(windows: Floats, taps: Floats) -> Floats:
+def weighted(layers: Sequence[Floats], taps: Floats) -> Floats:
     """Sum of each window's values by weight, over the values that are there; the last value where a quarter of the weight is not.
+
+    Weights are those of the window (window,), or of each column (d, window).
 
     >>> import numpy as np
     >>> from tsprune.kernels.denoise import weighted
-    >>> weighted(np.array([[1.0, 3.0], [np.nan, 3.0]]), np.array([0.5, 0.5]))
+    >>> weighted([np.array([1.0, np.nan]), np.array([3.0, 3.0])], np.array([0.5, 0.5]))
     array([2., 3.])
     """
-    there = ~np.isnan(windows)
-    total, weight = np.zeros(len(windows)), np.zeros(len(windows))
-    whole = 0.0
-    for k, tap in enumerate(taps):
-        total += tap * np.where(there[:, k], windows[:, k], 0.0)
-        weight += tap * there[:, k]
-        whole += tap
-    known = np.abs(weight) > ENOUGH * abs(whole)
-    return np.where(known, total / np.where(known, weight, 1.0), windows[:, -1])
+    total, weight = np.zeros(layers[-1].shape), np.zeros(layers[-1].shape)
+    whole = np.zeros(taps.shape[:-1])
+    for layer, tap in zip(layers, taps.T, strict=True):
+        there = ~np.isnan(layer)
+        total += tap * np.where(there, layer, 0.0)
+        weight += tap * there
+        whole = whole + tap
+    known = np.abs(weight) > ENOUGH * np.abs(whole)
+    return np.where(known, total / np.where(known, weight, 1.0), layers[-1])
 
 
 def details(values: Floats, slots: Ints, levels: int) -> list[Floats]:

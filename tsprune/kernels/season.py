@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tsprune.kernels.trend import compiled
-from tsprune.kernels.windows import nan_median
+from tsprune.kernels.windows import middle_of, nan_median
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tsprune.types import Floats, Ints, Mask
+    from tsprune.types import Floats, Ints
 
 #: Share of the weight that a smoothed phase needs, and cycles that a correction needs.
 ENOUGH, FEWEST = 0.3, 3
@@ -87,7 +85,7 @@ def drift(values: Floats, slots: Ints, period: float, cycles: int, half: int) ->
     at = np.cumsum(np.minimum(np.diff(number[first], prepend=number[0]), cycles + 1))  # a longer gap looks the same from behind it
     line = np.full((cycles + at[-1] + 1, width), np.nan)
     line[cycles + at] = shape
-    middle, count = _middle([line[at + back] for back in range(cycles)])
+    middle, count = middle_of([line[at + back] for back in range(cycles)])
     return np.where(count >= FEWEST, middle, 0.0)[rank, place]
 
 
@@ -116,18 +114,3 @@ def _smoothed(cycles: Floats, half: int) -> Floats:
         weight += tap if complete else tap * np.roll(there, -offset, axis=1)
         whole += tap
     return np.where(weight > ENOUGH * whole, total / np.maximum(weight, 1e-300), np.nan)
-
-
-def _middle(layers: Sequence[Floats]) -> tuple[Floats, Ints]:
-    """Median over arrays of one shape without their NaN, and how many there are: sorted by exchanges of neighbours."""
-    missing: list[Mask] = [np.isnan(layer) for layer in layers]
-    ranked = [np.where(gap, np.inf, layer) if gap.any() else layer for layer, gap in zip(layers, missing, strict=True)]
-    for turn in range(len(ranked)):
-        for k in range(turn % 2, len(ranked) - 1, 2):
-            ranked[k], ranked[k + 1] = np.minimum(ranked[k], ranked[k + 1]), np.maximum(ranked[k], ranked[k + 1])
-    count = len(layers) - np.sum(missing, axis=0)
-    if count.min() == len(layers):
-        return 0.5 * ranked[(len(layers) - 1) // 2] + 0.5 * ranked[len(layers) // 2], count
-    low = np.choose(np.maximum(count - 1, 0) // 2, ranked)
-    high = np.choose(np.minimum(count // 2, len(layers) - 1), ranked)
-    return np.where(count > 0, 0.5 * low + 0.5 * high, np.nan), count

@@ -26,23 +26,23 @@ def compiled(n: int) -> bool:
     return n >= COMPILED_FROM and (n >= LOADED_FROM or "numba" in sys.modules)
 
 
-def block_trend(values: Floats, slots: Ints, block: int, blocks: int, start: float) -> Floats:
+def block_trend(values: Floats, slots: Ints, block: int, blocks: int, start: float | Floats) -> Floats:
     """Median of the medians of the last whole blocks before the block of each row.
 
     Parameters
     ----------
-    values : ndarray, shape (n,)
+    values : ndarray, shape (n,) or (n, d)
         NaN where missing.  Of several rows in one slot the last one counts.
     slots : ndarray of int, shape (n,)
         Not decreasing.  Block k holds the slots k * block ... (k + 1) * block - 1, whatever the first row is.
     block, blocks : int
         Slots of a block, and how many blocks are looked back.
-    start : float
+    start : float or ndarray, shape (d,)
         The trend where fewer than half of the blocks have a value.
 
     Returns
     -------
-    ndarray, shape (n,)
+    ndarray, shape of the values
         The current block is never used: a spike of any height stays whole.
 
     Examples
@@ -55,61 +55,70 @@ def block_trend(values: Floats, slots: Ints, block: int, blocks: int, start: flo
     block_of = slots // block
     rank = np.cumsum(np.diff(block_of, prepend=block_of[:1]) > 0)
     first = np.searchsorted(rank, np.arange(rank[-1] + 1))
-    grid = np.full((len(first), block), np.nan)
-    grid.reshape(-1)[slots - (block_of - rank) * block] = values
+    columns = values.shape[1:]
+    grid = np.full((len(first) * block, *columns), np.nan)
+    grid[slots - (block_of - rank) * block] = values
     steps = np.diff(block_of[first], prepend=block_of[0])
     at = np.cumsum(np.minimum(steps, blocks + 1))  # a longer gap looks the same from behind it
-    line = np.full(blocks + at[-1] + 1, np.nan)
-    line[blocks + at] = _medians(grid)
-    before = sliding_window_view(line, blocks)[at]
-    known = (~np.isnan(before)).sum(axis=1) >= (blocks + 1) // 2
-    return np.where(known, nan_median(before), start)[rank]
+    line = np.full((blocks + at[-1] + 1, *columns), np.nan)
+    line[blocks + at] = nan_median(grid.reshape(len(first), block, *columns), axis=1)
+    before = sliding_window_view(line, blocks, axis=0)[at]
+    known = (~np.isnan(before)).sum(axis=-1) >= (blocks + 1) // 2
+    return np.where(known, nan_median(before, axis=-1), start)[rank]
 
 
-def above_trend(values: Floats, slots: Ints, block: int, blocks: int, start: float) -> Floats:
+def above_trend(values: Floats, slots: Ints, block: int, blocks: int, start: float | Floats) -> Floats:
     """The values minus their `block_trend`."""
-    if not compiled(len(values)):
+    if not compiled(values.size):
         return values - block_trend(values, slots, block, blocks, start)
     from tsprune.kernels import compiled_signal
 
-    level = np.empty(len(values))
-    compiled_signal.above_trend(values, slots, block, blocks, start, level)
-    return level
+    columns = _as_columns(values)
+    level = np.empty_like(columns)
+    compiled_signal.above_trend(columns, slots, block, blocks, _of_each(start, columns), level)
+    return level.T.reshape(values.shape)
 
 
-def _medians(rows: Floats) -> Floats:
-    """The median of each row without its NaN: by selection where none is missing, by sorting elsewhere."""
-    low, high = (rows.shape[1] - 1) // 2, rows.shape[1] // 2
-    whole = ~np.isnan(rows).any(axis=1)
-    ranked = np.partition(rows[whole], (low, high), axis=1)
-    medians = np.empty(len(rows))
-    medians[whole] = 0.5 * ranked[:, low] + 0.5 * ranked[:, high]
-    medians[~whole] = nan_median(rows[~whole])
-    return medians
-
-
-def innovation(values: Floats, slots: Ints, weights: Floats, clip: float, scale: float = 1.0, out: Floats | None = None) -> Floats:
+def innovation(
+    values: Floats, slots: Ints, weights: Floats, clip: float | Floats, scale: float | Floats = 1.0, out: Floats | None = None
+) -> Floats:
     """What an autoregression does not foresee: `x[t] - sum of w[j] * clip(x[t - j])`, j = 1 ... order, divided by `scale`.
 
-    A slot that is missing contributes nothing.  Of several rows in one slot the last one is history.
+    A slot that is missing contributes nothing.  Of several rows in one slot the last one is history.  Of several columns, values (n, d),
+    each has its weights (d, order), its clip and its scale (d,).
 
     >>> import numpy as np
     >>> from tsprune.kernels.trend import innovation
     >>> innovation(np.array([1.0, 9.0, 0.0]), np.arange(3), weights=np.array([0.5]), clip=4.0)
     array([ 1. ,  8.5, -2. ])
     """
-    out = np.empty(len(values)) if out is None else out
-    if compiled(len(values)):
+    out = np.empty(values.shape) if out is None else out
+    if compiled(values.size):
         from tsprune.kernels import compiled_signal
 
-        compiled_signal.innovation(values, slots, weights, clip, scale, out)
+        columns = _as_columns(values)
+        found = np.empty_like(columns)
+        compiled_signal.innovation(columns, slots, np.atleast_2d(weights), _of_each(clip, columns), _of_each(scale, columns), found)
+        out[...] = found.T.reshape(values.shape)
         return out
     rest = values.copy()
     past = np.minimum(np.maximum(np.where(np.isnan(values), 0.0, values), -clip), clip)
     regular = is_regular(slots)
-    for lag, weight in enumerate(weights, start=1):
+    for lag, weight in enumerate(weights.T, start=1):
         rest -= weight * at_lag(past, slots, lag, regular)
     return np.divide(rest, scale, out=out)
+
+
+def _as_columns(values: Floats) -> Floats:
+    """Series as the rows of a matrix, each in one piece: shape (d, n)."""
+    return np.atleast_2d(np.ascontiguousarray(values.T))
+
+
+def _of_each(fact: float | Floats, columns: Floats) -> Floats:
+    """A fact for each of the series."""
+    each = np.empty(len(columns))
+    each[:] = fact
+    return each
 
 
 def difference(values: Floats, slots: Ints) -> Floats:
@@ -133,6 +142,7 @@ def at_lag(values: Floats, slots: Ints, lag: int, regular: bool, missing: float 
     """The value `lag` slots before each row, or `missing` where that slot is empty; of several rows in it the last one's."""
     n = len(values)
     if regular:
-        return np.concatenate([np.full(min(lag, n), missing), values[: max(0, n - lag)]])
+        return np.concatenate([np.full((min(lag, n), *values.shape[1:]), missing), values[: max(0, n - lag)]])
     row = np.searchsorted(slots, slots - lag, side="right") - 1
-    return np.where((row >= 0) & (slots[row] == slots - lag), values[row], missing)
+    found = ((row >= 0) & (slots[row] == slots - lag)).reshape(-1, *[1] * (values.ndim - 1))
+    return np.where(found, values[row], missing)

@@ -58,17 +58,26 @@ class Slots:
         steps = np.minimum(np.diff(self.absolute, prepend=self.absolute[:1]), reach)
         return np.cumsum(steps)
 
+    def line(self, values: Floats, length: int) -> tuple[Floats, Ints]:
+        """Values one slot after the other behind `length - 1` missing ones, and the place of each row; first axis: rows.
+
+        Gaps longer than a window are shortened.  Of several rows in one slot the last one stands on the line.
+        """
+        at = np.arange(length - 1, length - 1 + len(values)) if self.regular else length - 1 + self.positions(length)
+        line = np.full((at[-1] + 1, *values.shape[1:]), np.nan)
+        line[slice(length - 1, None) if self.regular else at] = values
+        return line, at
+
     def windows(self, values: Floats, length: int) -> Floats:
         """The trailing window of each row, shape (n, length), the row's own value last; missing slots are NaN.
 
         Of several rows in one slot each is the end of its own window, and the last one is history to later rows.
         """
+        line, at = self.line(values, length)
+        windows = sliding_window_view(line, length)
         if self.regular:
-            return sliding_window_view(np.concatenate([np.full(length - 1, np.nan), values]), length)
-        at = self.positions(length)
-        grid = np.full(length + at[-1], np.nan)
-        grid[length - 1 + at] = values
-        windows = sliding_window_view(grid, length)[at]
+            return windows
+        windows = windows[at - (length - 1)]
         windows[:, -1] = values
         return windows
 

@@ -11,13 +11,13 @@ import numpy as np
 from tsprune.kernels.panel import SeasonTable, subtract_seasons
 from tsprune.kernels.season import phase
 from tsprune.model.adapted import AdaptedSeason
-from tsprune.model.clock import Slots
 from tsprune.model.season import SeasonProfile
 from tsprune.model.smooth import Smoother
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
+    from tsprune.model.clock import Slots
     from tsprune.model.part import Part
     from tsprune.types import Floats, Ints, Matrix
 
@@ -94,29 +94,11 @@ def _adapted(parts: Sequence[AdaptedSeason]) -> AdaptedSeason:
 
 
 def _smoother(parts: Sequence[Smoother]) -> Stage:
-    """A smoother of several series; one that holds nothing for each column sees all as one long column.
-
-    The columns stand one behind the other, so far apart that no window reaches across.
-    """
-    part, n = parts[0], len(parts)
-    held: dict[str, Any] = {name: value for name, value in vars(part).items() if isinstance(value, np.ndarray)}
-    if any(value.size for value in held.values()):
-        wide = _columns(parts)
-        return lambda values, slots, phases: (
-            _by_series(wide.apply(values, slots), n, part.n_features) if part.add else wide.apply(values, slots)
-        )
-    first: dict[str, Any] = {name: value[:1] for name, value in held.items()}
-    one = dataclasses.replace(part, n_features=1, add=False, **first)
-
-    def smoothed(values: Matrix, slots: Slots, _: Phases) -> Matrix:
-        columns, apart = values.shape[1], int(slots.absolute[-1] - slots.absolute[0]) + part.window
-        behind = (slots.absolute + apart * np.arange(columns)[:, None]).ravel()
-        smooth = one.apply(np.ascontiguousarray(values.T).reshape(-1, 1), Slots(behind, behind)).reshape(columns, -1)
-        if not part.add:
-            return np.ascontiguousarray(smooth.T)
-        return _by_series(np.concatenate([values, smooth.T], axis=1), n, part.n_features)
-
-    return smoothed
+    """A smoother of several series: with the raw columns before the smoothed ones of each series, not of all."""
+    wide, n, m = _columns(parts), len(parts), parts[0].n_features
+    if not wide.add:
+        return lambda values, slots, phases: wide.apply(values, slots)
+    return lambda values, slots, phases: _by_series(wide.apply(values, slots), n, m)
 
 
 def _by_series(values: Matrix, n: int, m: int) -> Matrix:

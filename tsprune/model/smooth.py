@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tsprune.kernels.denoise import hampel, wavelet, weighted
-from tsprune.kernels.windows import nan_median
+from tsprune.kernels.denoise import medians, trailing, wavelet, weighted
 from tsprune.model.part import Part
 
 if TYPE_CHECKING:
@@ -19,9 +18,6 @@ METHODS = ("hampel", "kalman", "mean", "median", "savgol", "wavelet")
 
 #: Those that are a weighted sum of the window.
 SUMS = ("kalman", "mean", "savgol")
-
-#: Values of windows that are held at a time.
-TOGETHER = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -57,21 +53,18 @@ class Smoother(Part):
         return self.window - 1
 
     def apply(self, values: Floats, clock: Slots) -> Floats:
-        smooth = np.column_stack([self._smoothed(values[:, j], clock, j) for j in range(self.n_features)])
+        smooth = self._smoothed(values, clock)
         smooth[np.isnan(values)] = np.nan
         return np.column_stack([values, smooth]) if self.add else smooth
 
-    def _smoothed(self, column: Floats, clock: Slots, j: int) -> Floats:
+    def _smoothed(self, values: Floats, clock: Slots) -> Floats:
         if self.method == "wavelet":
-            return wavelet(column, clock.absolute, self.sigma[j], self.cutoff)
-        windows = clock.windows(column, self.window)
-        step = max(1, TOGETHER // self.window)
-        return np.concatenate([self._of(windows[start : start + step], j) for start in range(0, len(windows), step)])
-
-    def _of(self, windows: Floats, j: int) -> Floats:
+            columns = range(self.n_features)
+            return np.column_stack([wavelet(values[:, j], clock.absolute, self.sigma[j], self.cutoff) for j in columns])
+        line, at = clock.line(values, self.window)
         if self.method in SUMS:
-            return weighted(windows, self.taps[j])
-        return hampel(windows, self.cutoff) if self.method == "hampel" else nan_median(windows)
+            return trailing(line, at, values, self.window, lambda layers: weighted(layers, self.taps))
+        return medians(line, at, values, self.window, self.cutoff if self.method == "hampel" else None)
 
 
 def levels_of(window: int) -> int:

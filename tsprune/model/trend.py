@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 CHANNELS = ("level", "innovation", "difference")
 
+#: Values that are worked on together: what the cache holds.
+TOGETHER = 1 << 18
+
 #: Blocks whose rows tell whether the level has moved.
 RECENT = 4
 
@@ -68,18 +71,19 @@ class BlockTrend(Part):
         """The trend at each row, shape (n, d), in the unit of the series."""
         if self.blocks == 0:
             return np.broadcast_to(self.start, values.shape)
-        slots = clock.absolute
-        return np.column_stack([block_trend(values[:, j], slots, self.block, self.blocks, start) for j, start in enumerate(self.start)])
+        return block_trend(values, clock.absolute, self.block, self.blocks, self.start)
 
     def apply(self, values: Floats, clock: Slots) -> Floats:
         out = np.empty((len(values), self.n_out))
         slots, width = clock.absolute, len(self.channels)
-        for j in range(self.n_features):
-            level = self._level(values[:, j], slots, j)
+        together = max(1, TOGETHER // len(values))
+        for low in range(0, self.n_features, together):
+            own = slice(low, low + together)
+            level = self._level(values[:, own], slots, own)
             for k, channel in enumerate(self.channels):
-                into, scale = out[:, j * width + k], self.scale[j, k]
+                into, scale = out[:, low * width + k : (low + together) * width : width], self.scale[own, k]
                 if channel == "innovation":
-                    innovation(level, slots, self.weights[j], self.clip[j], scale, into)
+                    innovation(level, slots, self.weights[own], self.clip[own], scale, into)
                 else:
                     np.divide(level if channel == "level" else difference(level, slots), scale, out=into)
         return out
@@ -98,6 +102,6 @@ class BlockTrend(Part):
         there = np.maximum((~np.isnan(recent)).sum(axis=0), 1)
         return np.asarray((np.abs(recent) > self.clip).sum(axis=0) / there)
 
-    def _level(self, values: Floats, slots: Ints, column: int) -> Floats:
-        start = self.start[column]
+    def _level(self, values: Floats, slots: Ints, own: slice) -> Floats:
+        start = self.start[own]
         return above_trend(values, slots, self.block, self.blocks, start) if self.blocks else values - start
