@@ -14,7 +14,7 @@ from tsprune.detect import Threshold
 from tsprune.detect.threshold import beyond_peaks
 from tsprune.errors import BadParameter, BadSeries
 from tsprune.model.chain import load
-from tsprune.model.clock import Clock
+from tsprune.model.clock import Clock, Slots
 from tsprune.model.level import Level
 from tsprune.model.rolling import BLOCK, RollingLevel
 from tsprune.pipeline import Pipeline
@@ -82,6 +82,25 @@ def test_a_pipeline_that_recalibrates_detects_alike_saved_and_in_chunks(tmp_path
     assert load(tmp_path / "model.tsp").detect(values)[600:].tolist() == whole.tolist()
     pieces = [pipeline.detect(series[a : a + 90], context=series[a - 200 : a]) for a in range(600, 1500, 90)]
     pd.testing.assert_series_equal(pd.concat(pieces), whole)
+
+
+@given(cuts=st.lists(st.integers(1, 299), max_size=5), seed=st.integers(0, 9))
+@settings(max_examples=20, deadline=None)
+def test_rows_that_are_not_there_count_like_rows_without_a_score(cuts, seed):
+    rng = np.random.default_rng(seed)
+    there = rng.random(400) < 0.8
+    there[250:330] = False
+    scores, at = rng.normal(size=400), np.flatnonzero(there)
+    slots = Slots(at + 1000, at + 1000)
+    level = RollingLevel(1.0, 0.1, 40, min_length=2)
+    whole = level.exceeded(scores[there], slots)
+
+    assert whole.tolist() == level.exceeded(np.where(there, scores, np.nan))[there].tolist()
+    assert whole.any()
+    assert whole.tolist() != level.exceeded(scores[there]).tolist()
+    for a, b in pairwise(sorted({0, *(min(cut, len(at)) for cut in cuts), len(at)})):
+        start = int(np.searchsorted(at, at[a] - level.lookback)) if a < len(at) else a
+        np.testing.assert_array_equal(level.exceeded(scores[there][start:b], slots.taken(slice(start, b)))[a - start :], whole[a:b])
 
 
 @given(

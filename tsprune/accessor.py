@@ -21,6 +21,7 @@ from tsprune.features import SelectFeatures, Windows
 from tsprune.model import Model
 from tsprune.pipeline import Pipeline
 from tsprune.prune import Pruned
+from tsprune.series.clock import times
 from tsprune.series.doctor import examine
 from tsprune.series.io import Loaded
 from tsprune.series.rows import model_scores
@@ -74,8 +75,8 @@ class Accessor:
 
     def detect(self, model: Pipeline | Model) -> pd.Series:
         """Whether each row is an alarm."""
-        level = model.level if isinstance(model, Model) else model.model_.level
-        return pd.Series(level.exceeded(np.asarray(self.score(model))), index=self._rows.index, name="alarm")
+        chain = model if isinstance(model, Model) else model.model_
+        return pd.Series(chain.alarms(np.asarray(self.score(model)), times(self._rows.index)), index=self._rows.index, name="alarm")
 
     def report(self, labels: Any = None, *, train: float | str = 0.5, steps: list[Any] | None = None, n_boot: int = 200) -> Report:
         """Learn on the first share of the rows (or those before a time), and judge each stage on the others.

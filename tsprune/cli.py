@@ -216,7 +216,7 @@ def _score(args: Any) -> int:
     args.columns = args.columns or ",".join(model.columns)
     frame, _ = _regular(args)
     scores = model.anomaly_score(frame[list(model.columns)].to_numpy(np.float64, na_value=np.nan), times(frame.index))
-    alarms = model.level.exceeded(scores)
+    alarms = model.alarms(scores, times(frame.index))
     table = frame[[]].assign(score=scores, alarm=alarms.astype(int))
     table.to_csv(args.out or sys.stdout, index_label=str(frame.index.name or "row"))
     _say(f"{int(alarms.sum()):,} of {len(alarms):,} rows are above {model.threshold:.6g}; {int(np.isnan(scores).sum()):,} have no score")

@@ -21,6 +21,7 @@ from tsprune.kernels.labelled import runs
 from tsprune.params import n_threads
 from tsprune.prices import bytes_of, energy_kept, prices
 from tsprune.progress import track
+from tsprune.series.clock import times
 from tsprune.series.inject import inject
 from tsprune.series.stage import Stage
 from tsprune.series.table import read_table
@@ -91,7 +92,7 @@ class Bench:
     def said(self, pipeline: Any) -> Judged:
         """What a fitted pipeline says of the rows."""
         scores = np.asarray(pipeline.anomaly_score(_like(self.rows, pipeline), _like(self.context, pipeline)), dtype=np.float64)
-        return Judged(scores, pipeline.model_.level.exceeded(scores))
+        return Judged(scores, pipeline.model_.alarms(scores, times(self.rows.index)))
 
     def left_out(self, costs: dict[str, dict[str, Any]], random_state: int) -> tuple[StageEffect, ...]:
         """The whole pipeline against the one without each stage."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tsprune.model.level import Level
     from tsprune.model.part import Part
     from tsprune.report import Report
-    from tsprune.types import Floats
+    from tsprune.types import Floats, Ints
 
 
 class Pipeline(Steps):
@@ -137,25 +137,25 @@ class Pipeline(Steps):
         if context is None:
             table = self._read(rows)
             return table.scores(self.model_.anomaly_score(table.values, table.time))
-        scores = self._scores_behind(context, rows, self.lookback_)
+        scores, _ = self._scores_behind(context, rows, self.lookback_)
         return self._read(rows).scores(scores[len(scores) - len(rows) :])
 
-    def _scores_behind(self, context: Any, rows: Any, slots: int) -> Floats:
-        """Scores of the rows and of so many slots before them: older context changes nothing, and costs nothing."""
+    def _scores_behind(self, context: Any, rows: Any, slots: int) -> tuple[Floats, Ints | None]:
+        """Scores and times of the rows and of so many slots before them: older context changes nothing, and costs nothing."""
         table = self._read(joined(context, rows))
         if table.time is None or not len(rows):  # rows of an array are numbered from the first one
-            return self.model_.anomaly_score(table.values, table.time)
+            return self.model_.anomaly_score(table.values, table.time), table.time
         at, first = table.slots.absolute, len(table) - len(rows)
         start = int(np.searchsorted(at, at[first] - slots))
-        return self.model_.anomaly_score(table.values[start:], table.time[start:])
+        return self.model_.anomaly_score(table.values[start:], table.time[start:]), table.time[start:]
 
     def detect(self, rows: Any, context: Any = None) -> Any:
         """Whether each row is an alarm: its score is above `threshold_`."""
         if context is None:
-            scores = np.asarray(self.anomaly_score(rows))
+            scores, time = np.asarray(self.anomaly_score(rows)), self._read(rows).time
         else:  # a level may follow the scores before
-            scores = self._scores_behind(context, rows, self.lookback_ + self.model_.level.lookback)
-        alarms = self.model_.level.exceeded(scores)[len(scores) - len(rows) :]
+            scores, time = self._scores_behind(context, rows, self.lookback_ + self.model_.level.lookback)
+        alarms = self.model_.alarms(scores, time)[len(scores) - len(rows) :]
         return pd.Series(alarms, index=rows.index, name="alarm") if isinstance(rows, pd.Series | pd.DataFrame) else alarms
 
     def predict(self, rows: Any) -> Any:

@@ -27,7 +27,7 @@ def scored(marks):
     """One row per letter: # alarm, . none, ? no score."""
     score = np.array([np.nan if mark == "?" else 1.0 if mark == "#" else 0.0 for mark in marks])
     n = len(marks)
-    return Scored(score, score == 1.0, np.zeros(n, np.int64), score, score, np.full(n, -1.0), score, score)
+    return Scored(score, np.full(n, 0.5), score == 1.0, np.zeros(n, np.int64), score, score, np.full(n, -1.0), score, score)
 
 
 def episodes(marks, rule, cuts=(), patience=3):
@@ -38,9 +38,7 @@ def episodes(marks, rule, cuts=(), patience=3):
         piece = Scored(*(getattr(whole, name)[start:stop] for name in Scored.__dataclass_fields__))
         if start == stop:
             continue
-        walked = walk(
-            episode, times[start:stop], piece, Peaks(piece, 0.5, ("x",)), rule, settled=int(times[stop - 1]), patience=patience * HOUR
-        )
+        walked = walk(episode, times[start:stop], piece, Peaks(piece, ("x",)), rule, settled=int(times[stop - 1]), patience=patience * HOUR)
         episode = None if walked.settled is None else Episode.of_text(walked.settled.to_text())
         found |= {e.first: (e.first // HOUR, e.last // HOUR, e.n_rows, over is not None) for e, over in walked.found}
     return sorted(found.values())

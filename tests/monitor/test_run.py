@@ -17,6 +17,7 @@ from monitor.faults import forked, short_slices
 from monitor.world import START, World, model_bytes
 
 from tsprune.errors import BadModelFile
+from tsprune.model import file
 from tsprune.monitor import BadJob, Job, Locked, Temporary
 from tsprune.monitor.moments import DAY, HOUR, iso
 from tsprune.monitor.sinks import Lines
@@ -51,6 +52,27 @@ def test_one_run_or_many_slices_or_one_come_to_the_same(world, tmp_path):
 
     assert many.ledger() == world.ledger()
     assert {m["key"] for m in many.told()} == {m["key"] for m in world.told()}
+
+
+@pytest.mark.parametrize(("recalibrate", "min_length"), [(60, 1), (60, 2), (None, 2)])
+def test_a_threshold_that_looks_back_alarms_as_on_the_whole_record_however_many_runs_it_took(tmp_path, recalibrate, min_length):
+    content = model_bytes(recalibrate=recalibrate, min_length=min_length)
+    once, daily = (World.make(tmp_path / name, content=content) for name in ("once", "daily"))
+    for world in (once, daily):
+        world.take_out(range(100, 131))
+
+    once.run(once.day(11))
+    for day in range(1, 12):
+        daily.run(daily.day(day))
+
+    assert daily.ledger() == once.ledger()
+    alarms = {name: sorted(t for s, t, _, _, alarm in once.ledger()["scores"] if alarm and s == name) for name in once.names}
+    model = file.from_bytes(content)
+    for i, name in enumerate(once.names):
+        there = once.time <= once.day(11)
+        whole = model.detect(once.values[there, i], once.time[there])
+        assert alarms[name] == once.time[there][whole].tolist()
+        assert whole.any()
 
 
 def test_running_again_changes_nothing(world):

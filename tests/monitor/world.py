@@ -19,7 +19,7 @@ START = parse_time("2026-01-05")
 
 
 @cache
-def model_bytes(length: int = 3) -> bytes:
+def model_bytes(length: int = 3, recalibrate: int | None = None, min_length: int = 1) -> bytes:
     """A pruned forest on windows of hourly rows with a daily season, as a model file."""
     import pandas as pd
 
@@ -29,6 +29,8 @@ def model_bytes(length: int = 3) -> bytes:
     index = pd.date_range("2025-11-01", periods=24 * 60, freq="h", tz="UTC", name="time")
     history = pd.Series(daily(index.asi8 // 1000 * 1000 if index.unit == "ns" else index.as_unit("ns").asi8, 99), index=index, name="load")
     steps = [tsp.Deseason(24), tsp.Windows(length), tsp.Pruned("iforest", keep=0.2, guard=None, random_state=0)]
+    if recalibrate is not None or min_length > 1:
+        steps.append(tsp.Threshold(rate=0.02, recalibrate=recalibrate, min_length=min_length))
     return file.to_bytes(tsp.Pipeline(steps).fit(history).freeze())
 
 
@@ -77,6 +79,13 @@ class World:
             ]
             source.executemany("INSERT INTO metrics VALUES (?, ?, ?)", rows)
         source.close()
+
+    def take_out(self, hours: range) -> None:
+        """Rows that were never written."""
+        kept = ~np.isin(np.arange(len(self.time)), hours)
+        self.time, self.values = self.time[kept], self.values[kept]
+        (self.folder / "data.db").unlink()
+        self.fill()
 
     def configure(self, **sections: Any) -> None:
         """Write the job file: a daily job on the source, with alerts to a file, unless a section says otherwise."""

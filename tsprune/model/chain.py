@@ -121,7 +121,11 @@ class Model(Part):
 
     def detect(self, values: Any, time: Any = None) -> Mask:
         """Whether the score of each row is above the threshold."""
-        return self.level.exceeded(self.anomaly_score(values, time))
+        return self.alarms(self.anomaly_score(values, time), time)
+
+    def alarms(self, scores: Floats, time: Any = None) -> Mask:
+        """Which rows are alarms, by their scores, shape (n,), and times as for `anomaly_score`."""
+        return self.level.exceeded(scores, self._slots(time, len(scores)) if self.level.lookback else None)
 
     def expected(self, values: Any, time: Any = None) -> Floats:
         """What each row would be if nothing happened: the season and the level that the parts have learned.

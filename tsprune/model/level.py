@@ -11,7 +11,8 @@ from tsprune.kernels.windows import smallest_behind
 from tsprune.model.part import Part
 
 if TYPE_CHECKING:
-    from tsprune.types import Floats, Mask
+    from tsprune.model.clock import Slots
+    from tsprune.types import Floats, Ints, Mask
 
 
 @dataclass(frozen=True)
@@ -37,18 +38,41 @@ class Level(Part):
 
     @property
     def lookback(self) -> int:
-        """Rows before the first one that its alarm depends on, by their scores."""
+        """Slots before a row whose scores its alarm depends on."""
         return self.min_length - 1
 
-    def exceeded(self, scores: Floats) -> Mask:
-        """Whether each score is above the threshold, strictly, and those before it that have to be."""
-        return above(smallest_behind(scores, self.min_length), self.threshold)
+    def exceeded(self, scores: Floats, slots: Slots | None = None) -> Mask:
+        """Whether each score is above its limit, strictly, and those before it that have to be.
+
+        With the slots of the rows a row that is not there breaks an event as one without a score does.
+        """
+        return self.compared(scores, slots)[0]
+
+    def compared(self, scores: Floats, slots: Slots | None = None) -> tuple[Mask, Floats]:
+        """Which scores are alarms, and the limit of each."""
+        at = _places(slots, len(scores), self.lookback)
+        spread = np.full(at[-1] + 1 if len(at) else 0, np.nan)
+        spread[at] = scores
+        lasting = smallest_behind(spread, self.min_length)
+        limits = self.limits(lasting)
+        return above(lasting, limits)[at], limits[at]
+
+    def limits(self, scores: Floats) -> Floats:
+        """What each score is compared with, shape (n,)."""
+        return np.full(len(scores), self.threshold)
 
     def check(self) -> None:
         if not 1 <= self.min_length <= 2**20:
             raise ValueError(f"an alarm of {self.min_length} rows at the least")
 
 
-def above(scores: Floats, limits: Floats | float) -> Mask:
+def _places(slots: Slots | None, n: int, lookback: int) -> Ints:
+    """Where each row stands when those that are missing have a place; no more of them than are looked back on."""
+    if slots is None or not lookback or slots.regular:
+        return np.arange(n)
+    return np.cumsum(np.clip(np.diff(slots.absolute, prepend=slots.absolute[:1] - 1), 1, lookback + 1)) - 1
+
+
+def above(scores: Floats, limits: Floats) -> Mask:
     """Whether each score is above its limit, strictly; not where it is missing."""
     return np.greater(scores, limits, where=~np.isnan(scores), out=np.zeros(len(scores), dtype=bool))

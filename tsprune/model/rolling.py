@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tsprune.kernels.windows import smallest_behind
-from tsprune.model.level import Level, above
+from tsprune.model.level import Level
 
 if TYPE_CHECKING:
-    from tsprune.types import Floats, Mask
+    from tsprune.types import Floats
 
 #: Rows judged together: their windows share all but so many scores.
 BLOCK = 64
@@ -52,11 +51,6 @@ class RollingLevel(Level):
     def lookback(self) -> int:
         """Rows before the first one that its alarm depends on, by their scores."""
         return self.rows + super().lookback
-
-    def exceeded(self, scores: Floats) -> Mask:
-        """Whether each score is above its limit, strictly, and those before it that have to be."""
-        lasting = smallest_behind(scores, self.min_length)
-        return above(lasting, self.limits(lasting))
 
     def limits(self, scores: Floats) -> Floats:
         """The limit of each row, shape (n,), from the scores before it; those before the first one count as missing."""

@@ -144,7 +144,6 @@ class Peaks:
     """What is told of a row, where it is asked for."""
 
     scored: Scored
-    threshold: float
     columns: tuple[str, ...]
 
     def at(self, row: int, time: int) -> Peak:
@@ -152,7 +151,7 @@ class Peaks:
         scored, column = self.scored, int(self.scored.column[row])
         name = self.columns[column] if column >= 0 else None
         told = (_known(scored.value[row]), _known(scored.expected[row]), float(scored.far[row]))
-        return Peak(time, float(scored.score[row]), self.threshold, name, *told)
+        return Peak(time, float(scored.score[row]), float(scored.limit[row]), name, *told)
 
 
 def _known(value: Any) -> float | None:

@@ -13,6 +13,7 @@ from tsprune.errors import BadSeries
 from tsprune.features import SelectFeatures, Windows
 from tsprune.model import file
 from tsprune.model.clock import NANOSECONDS
+from tsprune.model.level import Level
 from tsprune.monitor.errors import BadJob
 from tsprune.monitor.fields import nearest
 from tsprune.monitor.models import Active, loaded, with_threshold
@@ -117,7 +118,7 @@ def budget_threshold(model: Any, rows: Rows, alarms_per_week: float) -> float | 
 
     if not len(rows) or int(rows.time.max() - rows.time.min()) < WEEK:
         return None
-    scored = score_rows(model, np.inf, AlertRules(), rows, np.ones(len(rows), dtype=bool)).score
+    scored = score_rows(model, Level(np.inf), AlertRules(), rows, np.ones(len(rows), dtype=bool)).score
     if np.isnan(scored).all():
         return None
     apart = np.insert(scored, rows.bounds()[1:-1], np.nan)  # a run of alarms does not go on in the next series

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tsprune.errors import BadModelFile
 from tsprune.model import file
+from tsprune.model.level import Level
 from tsprune.monitor.errors import BadJob
 
 if TYPE_CHECKING:
@@ -35,6 +36,12 @@ class Active:
     origin: str  # "file", "refit"
     verdict: str = ""
     previous: int | None = None
+
+    @property
+    def level(self) -> Level:
+        """What makes an alarm of a score: as the model has it, or the threshold of the job."""
+        own = getattr(self.model, "level", None)
+        return own if isinstance(own, Level) and own.threshold == self.threshold else Level(self.threshold)
 
 
 def loaded(content: bytes, *, since: int, origin: str, verdict: str = "") -> Active:

@@ -118,7 +118,7 @@ def judge(old: Active, new: Active, frame: Any, held: Mask, rules: Refit, seed: 
 
     start = int(np.argmax(held))
     past, recent, judged = frame.iloc[:start], frame.iloc[start:], held[start:]
-    alarms = [_share(active, _scores(active, past, recent)[judged]) for active in (old, new)]
+    alarms = [_share(active, _scores(active, past, recent), judged) for active in (old, new)]
     changed, labels, _ = inject(recent, n_events=EVENTS, random_state=seed)
     quality = []
     for active in (old, new):
@@ -142,6 +142,6 @@ def _scores(active: Active, past: Any, recent: Any) -> Any:
     return active.model.anomaly_score(values, stamps)[len(context) :]
 
 
-def _share(active: Active, scores: Any) -> float:
-    there = ~np.isnan(scores)
-    return float((scores[there] > active.threshold).mean()) if there.any() else 0.0
+def _share(active: Active, scores: Any, judged: Mask) -> float:
+    there = judged & ~np.isnan(scores)
+    return float(active.level.exceeded(scores)[there].mean()) if there.any() else 0.0

@@ -142,7 +142,7 @@ class Run:
 
     def _score(self, active: Active, source: Source) -> None:
         stepper = Stepper(self.config, active, self._telling(), lambda since: self.store.alerts(since=since, kind="anomaly"))
-        sweep = Sweep(self.config.schedule, active.model, source, self.cursors, self.as_of)
+        sweep = Sweep(self.config.schedule, active, source, self.cursors, self.as_of)
         for rows, begin in sweep.slices():
             self.result.n_unreadable = max(self.result.n_unreadable, rows.unreadable)
             self.result.n_duplicates = max(self.result.n_duplicates, rows.duplicates)

@@ -25,6 +25,7 @@ from tsprune.model.windows import WindowMatrix
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tsprune.model.level import Level
     from tsprune.monitor.rows import Rows
     from tsprune.monitor.sections import AlertRules
     from tsprune.types import Floats, Ints, Mask
@@ -44,6 +45,7 @@ class Scored:
     """Scores of n rows, which of them are alarms, and what else is told of these."""
 
     score: Floats  # NaN where a row, or a row its windows need, is missing
+    limit: Floats  # what the score was compared with
     alarm: Mask
     column: Ints  # the column farthest from what was expected; -1 where that is not known or not asked
     value: Floats  # its value ...
@@ -53,14 +55,14 @@ class Scored:
     spread: Floats  # mean of its absolute values
 
 
-def score_rows(model: Any, threshold: float, rules: AlertRules, rows: Rows, wanted: Mask) -> Scored:
+def score_rows(model: Any, level: Level, rules: AlertRules, rows: Rows, wanted: Mask) -> Scored:
     """Score the wanted rows; the others are context.
 
     Parameters
     ----------
     model : Model
-    threshold : float
-        A score above it, strictly, is an alarm if the rules agree.
+    level : Level
+        A score above its limit, strictly, is an alarm if the rules agree.
     rules : AlertRules
     rows : Rows
         Sorted by series and time, each series with its lookback.
@@ -71,16 +73,16 @@ def score_rows(model: Any, threshold: float, rules: AlertRules, rows: Rows, want
     Scored
         One entry per wanted row.
     """
-    pieces = [_piece(model, threshold, rules, rows, *piece) for piece in _pieces(model, rows, wanted)]
+    pieces = [_piece(model, level, rules, rows, *piece) for piece in _pieces(model, model.lookback + level.lookback, rows, wanted)]
     if not pieces:
         nothing = np.empty(0)
-        return Scored(nothing, nothing.astype(bool), nothing.astype(np.int64), *[nothing] * 5)
+        return Scored(nothing, nothing, nothing.astype(bool), nothing.astype(np.int64), *[nothing] * 5)
     return Scored(*(np.concatenate([getattr(piece, name) for piece in pieces]) for name in Scored.__dataclass_fields__))
 
 
-def _pieces(model: Any, rows: Rows, wanted: Mask) -> Iterator[tuple[slice, Slots, Mask]]:
+def _pieces(model: Any, lookback: int, rows: Rows, wanted: Mask) -> Iterator[tuple[slice, Slots, Mask]]:
     """Stretches of rows with their slots: which rows are read, and which of those are wanted."""
-    slots = _common_slots(model, rows)
+    slots = _common_slots(model, lookback, rows)
     starts = [0, len(rows)] if slots is not None else rows.bounds().tolist()
     for first, end in pairwise(starts):
         here = slots if slots is not None else model.clock.slots(rows.time[first:end])
@@ -90,13 +92,13 @@ def _pieces(model: Any, rows: Rows, wanted: Mask) -> Iterator[tuple[slice, Slots
                 continue
             absolute = here.absolute
             offset = 0 if slots is not None else first
-            begin = offset + int(np.searchsorted(absolute, absolute[start - offset] - model.lookback))
+            begin = offset + int(np.searchsorted(absolute, absolute[start - offset] - lookback))
             mask = wanted[begin:stop].copy()
             mask[: start - begin] = False
             yield slice(begin, stop), here.taken(slice(begin - offset, stop - offset)), mask
 
 
-def _common_slots(model: Any, rows: Rows) -> Slots | None:
+def _common_slots(model: Any, lookback: int, rows: Rows) -> Slots | None:
     """The slots of all rows on one axis, or None if a part may not be moved, or the axis ends."""
     if not isinstance(model, Model) or not all(isinstance(part, _MOVABLE) for part in model.parts) or not len(rows):
         return None
@@ -111,29 +113,31 @@ def _common_slots(model: Any, rows: Rows) -> Slots | None:
     times, at = np.unique(rows.time, return_inverse=True)
     slots = model.clock.slots(times)
     cycle = math.lcm(*cycles)
-    distance = -(-(int(slots.absolute[-1] - slots.absolute[0]) + model.lookback + 1) // cycle) * cycle
+    distance = -(-(int(slots.absolute[-1] - slots.absolute[0]) + lookback + 1) // cycle) * cycle
     if (len(rows.names) + 1) * distance > 2**61:
         return None
     return Slots(slots.absolute[at] + rows.code * distance, slots.wall[at])
 
 
-def _piece(model: Any, threshold: float, rules: AlertRules, rows: Rows, read: slice, slots: Slots, wanted: Mask) -> Scored:
+def _piece(model: Any, level: Level, rules: AlertRules, rows: Rows, read: slice, slots: Slots, wanted: Mask) -> Scored:
     values = rows.values[read]
+    judged = np.ones(len(wanted), dtype=bool) if level.lookback else wanted  # a level may follow the scores before
+    scores = np.full(len(wanted), np.nan)
+    inputs = spread = np.zeros(int(wanted.sum()))
     if isinstance(model, Model):
-        seen = model.features(values, slots)[wanted]
-        scores = np.full(len(seen), np.nan)
-        complete = np.logical_not(np.isnan(seen).any(axis=1), dtype=bool)
+        seen = model.features(values, slots)
+        complete = judged & ~np.isnan(seen).any(axis=1)
         if complete.any():
             scores[complete] = model.detector.anomaly_score(seen[complete])
-        clipped = np.clip(np.where(complete[:, None], seen, 0.0), -_CLIP, _CLIP)
+        clipped = np.clip(np.where(complete[wanted, None], seen[wanted], 0.0), -_CLIP, _CLIP)
         inputs, spread = clipped.mean(axis=1), np.abs(clipped).mean(axis=1)
     else:
-        scores = model.anomaly_score(values, rows.time[read])[wanted]
-        inputs = spread = np.zeros(len(scores))
-    alarm: Mask = np.nan_to_num(scores, nan=-np.inf, posinf=np.inf) > threshold
+        scores[judged] = model.anomaly_score(values, rows.time[read])[judged]
+    alarms, limits = level.compared(scores, slots)
+    alarm, limit = alarms[wanted], limits[wanted]
     told = expected(model, values, slots) if alarm.any() else None
     alarm, column, value, usual, far = _deviating(alarm, rules, values[wanted], told, wanted)
-    return Scored(scores, alarm, column, value, usual, far, inputs, spread)
+    return Scored(scores[wanted], limit, alarm, column, value, usual, far, inputs, spread)
 
 
 def _deviating(

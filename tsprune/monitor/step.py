@@ -45,7 +45,7 @@ class Stepper:
         wanted = rows.time > settled[rows.code] if len(rows) else np.zeros(0, dtype=bool)
         if not wanted.any():
             return None
-        scored = score_rows(self.active.model, self.active.threshold, self.config.alert, rows, wanted)
+        scored = score_rows(self.active.model, self.active.level, self.config.alert, rows, wanted)
         fresh = rows.taken(wanted)
         bounds = fresh.bounds()
         front = max(int(fresh.time.max()), max((cursor.newest for cursor in cursors.values()), default=begin))
@@ -79,7 +79,7 @@ class Stepper:
     def _walked(
         self, name: str, old: Cursor, until: int, times: Ints, scored: Scored, known: Sequence[Alert]
     ) -> tuple[str, Iterator[Alert]]:
-        peaks = Peaks(scored, self.active.threshold, self.active.model.columns)
+        peaks = Peaks(scored, self.active.model.columns)
         patience = self.config.schedule.patience
         walked = walk(Episode.of_text(old.episode), times, scored, peaks, self.config.alert, settled=until, patience=patience)
         episode = "" if walked.settled is None else walked.settled.to_text()

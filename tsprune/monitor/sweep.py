@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
+    from tsprune.monitor.models import Active
     from tsprune.monitor.rows import Rows
     from tsprune.monitor.sections import Schedule
     from tsprune.monitor.source import Source
@@ -30,7 +31,7 @@ class Sweep:
     """All rows that a run has to look at.  Whoever takes the slices moves the cursors on in between."""
 
     schedule: Schedule
-    model: Any
+    active: Active
     source: Source
     cursors: Mapping[str, Cursor]
     as_of: int
@@ -78,7 +79,8 @@ class Sweep:
 
     @property
     def _context(self) -> int:
-        return int(self.model.clock.duration(self.model.lookback + 1))
+        model = self.active.model
+        return int(model.clock.duration(model.lookback + self.active.level.lookback + 1))
 
     def _settled(self, name: str, begin: int) -> int:
         return self.cursors[name].settled if name in self.cursors else begin
@@ -86,7 +88,7 @@ class Sweep:
     def _spans(self, start: int, names: Collection[str], n_series: int) -> Iterator[tuple[int, int]]:
         """Spans to read, each with its context and with the rows before it that are not settled."""
         slots = max(_FEWEST, min(_MOST, _ROWS // max(n_series or _UNKNOWN, 1)))
-        span = slots * self.model.clock.duration(1) + 2 * self.schedule.late
+        span = slots * self.active.model.clock.duration(1) + 2 * self.schedule.late
         while start < self.until:
             stop = min(start + span, self.until)
             cursors = (self.cursors[name] for name in names if name in self.cursors)
