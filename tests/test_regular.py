@@ -100,6 +100,25 @@ def test_a_zone_makes_wall_clock_times_unambiguous(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("header", "first", "second", "time"),
+    [
+        ("Zeitstempel,load", "03.11.2025 10:00,1", "03.11.2025 11:00,2", "Zeitstempel"),
+        ("host,at,load", "10.0.0.1,2026-01-05T10:00Z,1", "10.0.0.1,2026-01-05T11:00Z,2", "at"),
+        ("from,to,load", "2026-01-05,2026-01-06,1", "2026-01-06,2026-01-07,2", None),
+        ("version,load", "1.2.3,1", "1.2.4,2", None),
+    ],
+)
+def test_the_only_column_of_dates_is_the_time_whatever_its_name(tmp_path, header, first, second, time):
+    path = tmp_path / "x.csv"
+    path.write_text("\n".join([header, first, second]))
+
+    loaded = read_file(path)
+
+    assert loaded.time == time
+    assert isinstance(loaded.frame.index, pd.DatetimeIndex) == (time is not None)
+
+
+@pytest.mark.parametrize(
     ("content", "options", "error", "told"),
     [
         ("time,x\n2026-01-01,1\n", {"time": "when"}, BadParameter, "'when'"),

@@ -29,7 +29,7 @@ DEFAULT_STEPS = "deseason,windows,select,iforest"
 AUTO_STEPS = "auto"
 
 _HOW_TO = """\
-DATA is a CSV (also .gz) or Parquet file: one column of times (named time, timestamp, date, ds, or given by --time),
+DATA is a CSV (also .gz) or Parquet file: one column of times (named time, timestamp, date, ds, the only one of dates, or --time),
 numeric columns, and for `report` a column of labels, 1 in an anomaly and 0 elsewhere (named label, or given by --label).
 Columns whose name begins with an underscore are left out.  Times may be texts, timestamps, or numbers since 1970.
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 TIME_NAMES = ("time", "timestamp", "datetime", "date", "ds")
 LABEL_NAMES = ("label", "is_anomaly", "anomaly")
 
+#: How a text that is a date begins.
+_DATE = r"\s*(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})(?:\D|$)"
+
 #: Numbers above each bound since 1970 are not of the unit above it: 1e11 s would be the year 5138.
 _EPOCH_UNITS = ((1e11, "s"), (1e14, "ms"), (1e17, "us"), (np.inf, "ns"))
 
@@ -48,7 +51,8 @@ def read_file(
     path : str or path
         Ends with .parquet or .pq for Parquet; anything else is read as CSV.
     time : str, optional
-        Column of times; found by its name (time, timestamp, datetime, date, ds) where not given.  Without one rows are counted.
+        Column of times; where not given found by its name (time, timestamp, datetime, date, ds), or as the only column of dates.
+        Without one rows are counted.
     label : str, optional
         Column of labels (1 or True = anomaly); found by its name (label, is_anomaly, anomaly) where not given.
     columns : tuple of str, optional
@@ -65,7 +69,7 @@ def read_file(
     """
     table = _raw(Path(path))
     lower = {str(name).lower(): name for name in reversed(table.columns)}
-    time = _column(table, "time", time) or next((lower[name] for name in TIME_NAMES if name in lower), None)
+    time = _column(table, "time", time) or next((lower[name] for name in TIME_NAMES if name in lower), None) or _dates(table)
     label = _column(table, "label", label) or next((lower[name] for name in LABEL_NAMES if name in lower), None)
     for name in columns or ():
         _column(table, "columns", name)
@@ -108,6 +112,18 @@ def _column(table: pd.DataFrame, option: str, name: str | None) -> str | None:
     if name is not None and name not in table.columns:
         raise BadParameter(f"{option} names the column {name!r}; the file has {', '.join(repr(c) for c in table.columns)}.")
     return name
+
+
+def _dates(table: pd.DataFrame) -> Any:
+    """The one column that holds timestamps, or texts that all begin with a date; None where there is none, or more."""
+    dates = [name for i, name in enumerate(table.columns) if _is_date(table.iloc[:, i])]
+    return dates[0] if len(dates) == 1 else None
+
+
+def _is_date(column: pd.Series) -> bool:
+    if pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return pd.api.types.is_datetime64_any_dtype(column.dtype)
+    return bool(column.astype(str).str.match(_DATE).all())
 
 
 def _times(column: pd.Series, zone: str | None) -> pd.DatetimeIndex | pd.Index:
