@@ -162,6 +162,23 @@ def test_a_cut_that_changes_more_than_any_setting_is_told_apart():
     assert not SettingsEffect(0.5, {"nu=0.3": 0.9}).matters_more
 
 
+def test_rows_that_repeat_are_followed_by_centres_of_their_own(monkeypatch):
+    """Telemetry: few distinct rows, some very frequent, on the margin of the SVM with scores that hardly differ."""
+
+    def fidelity(seed):
+        rng = np.random.default_rng(seed)
+        states = rng.integers(-1, 2, size=(60, 12)) * rng.uniform(0.5, 3, size=12)
+        share = 1.0 / np.arange(1, 61) ** 1.7
+        seen, held = (states[rng.choice(60, n, p=share / share.sum())] for n in (3000, 1000))
+        whole = to_boundary(OneClassSVM(nu=0.05).fit(seen))
+        return spearman(whole.anomaly_score(held), reduce(whole, seen, 16, random_state=seed).anomaly_score(held))
+
+    frequent = np.mean([fidelity(seed) for seed in range(4)])
+    monkeypatch.setattr("tsprune.prune.reduce.OFTEN", 2.0)
+
+    assert frequent > np.mean([fidelity(seed) for seed in range(4)]) + 0.05
+
+
 def test_vectors_that_coincide_become_one_and_nothing_changes():
     rows = np.repeat(SEEN[:40], 10, axis=0)
     whole = to_boundary(OneClassSVM(nu=0.3).fit(rows))

@@ -34,7 +34,7 @@ from tsprune.params import check_count
 from tsprune.prune.queries import jittered
 
 if TYPE_CHECKING:
-    from tsprune.types import Floats, Matrix
+    from tsprune.types import Floats, Ints, Matrix
 
 #: Rows and queries that a reduction looks at: more changed nothing measurable.
 ROWS, QUERIES = 3000, 1000
@@ -47,6 +47,8 @@ FIRST_STEPS, FIRST_ROWS, FINALISTS, STEERING = 12, 1000, 2, 2000
 STEPS, FEWEST_STEPS, STEPS_TIMES_CENTRES = 48, 10, 2000
 #: Share of rows whose ranks tell how dense scores are around a score, and the least distance between scores that counts.
 NEIGHBOURHOOD, RESOLUTION = 0.1, 0.05
+#: A row that makes up this share of all repeats itself; errors on such rows count so many times more in a third of the descents.
+OFTEN, OFTEN_WEIGHT = 0.01, 100.0
 #: Variance, relative to the mean square, below which a score counts as constant.
 FLAT = 1e-8
 #: Share of rows that may become alarms: a cut is to keep these too.
@@ -116,7 +118,8 @@ class Reduction:
 
         Eight descents set out: from centres of the support vectors or of the rows, by errors of the score or of its rank, at
         the teacher's width or a free one.  No single one is good everywhere (support vectors leave out the dense inside, rows
-        the rare outside); the two that soon agree best with the teacher, in ranks and in the rows to alarm on, go on.
+        the rare outside); the two that soon agree best with the teacher, in ranks and in the rows to alarm on, go on.  Where rows
+        repeat themselves, as telemetry does, ten more set out: from the most frequent rows, or by errors on frequent ones.
         """
         check_count(n_centres=n_centres)
         if n_centres >= self.boundary.n_parts:
@@ -125,10 +128,15 @@ class Reduction:
             return self._best(n_centres)
 
     def _best(self, n_centres: int) -> Boundary:
-        importances = np.ones(len(self.rows)), rank_weights(self.target)
+        starts, importances = self._starts(n_centres), [np.ones(len(self.rows)), rank_weights(self.target)]
+        distinct, count = repeats(self.rows)
+        often = np.where(count >= OFTEN * len(count), OFTEN_WEIGHT, 1.0)
+        if often.max() > 1.0:
+            starts.append(distinct[:n_centres])
+            importances.append(often / often.mean())
         begun = [
             Try(start, self.boundary.gamma, importance, free_width)
-            for start in self._starts(n_centres)
+            for start in starts
             for importance in importances
             for free_width in (False, True)
         ]
@@ -173,6 +181,19 @@ def merged(boundary: Boundary) -> Boundary:
     if len(vectors) == boundary.n_parts:
         return boundary
     return replace(boundary, vectors=vectors, weights=np.bincount(number.ravel(), boundary.weights).astype(np.float64))
+
+
+def repeats(rows: Matrix) -> tuple[Matrix, Ints]:
+    """The distinct rows, the most frequent first, and how often each row occurs, shape (n_rows,).
+
+    >>> import numpy as np
+    >>> from tsprune.prune.reduce import repeats
+    >>> distinct, count = repeats(np.array([[1.0], [2.0], [2.0]]))
+    >>> distinct.ravel(), count
+    (array([2., 1.]), array([1, 2, 2]))
+    """
+    distinct, number, count = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
+    return distinct[np.argsort(-count, kind="stable")], count[number.ravel()]
 
 
 @dataclass(frozen=True)
