@@ -11,7 +11,7 @@ from tsprune.detect.boundary import to_boundary
 from tsprune.errors import BadParameter
 from tsprune.kernels.agreement import spearman
 from tsprune.prune.reduce import Descent, Reduction, gaussians, merged, rank_weights, reduce, ridge_weights
-from tsprune.prune.teacher import SettingsEffect, sampled_teacher, settings_effect
+from tsprune.prune.teacher import SettingsEffect, settings_effect
 
 DIGITS = (load_digits().data[np.random.default_rng(0).permutation(1797)] - 4.9) / 6.0
 SEEN, HELD = DIGITS[:1200], DIGITS[1200:]
@@ -130,24 +130,6 @@ def test_rows_among_many_like_scores_weigh_more():
 
 
 # -- teachers ------------------------------------------------------------------------------------------------------------
-
-
-def test_a_sampled_teacher_says_how_far_the_sample_decides():
-    X = np.random.default_rng(4).normal(size=(12_000, 3))
-
-    few, many = (sampled_teacher(OneClassSVM(nu=0.4), X, n_rows=n, random_state=0) for n in (200, 3000))
-
-    whole = to_boundary(OneClassSVM(nu=0.4).fit(X))
-    assert few.fidelity < many.fidelity
-    assert spearman(whole.anomaly_score(X), many.boundary.anomaly_score(X)) > many.fidelity > 0.98
-    assert "learned from 3,000 rows" in str(many)
-
-
-def test_where_the_sample_is_all_rows_nothing_is_lost():
-    teacher = sampled_teacher(OneClassSVM(nu=0.3), SEEN, n_rows=5000)
-
-    assert (teacher.n_rows, teacher.fidelity) == (1200, 1.0)
-    np.testing.assert_array_equal(teacher.boundary.anomaly_score(HELD), WHOLE.anomaly_score(HELD))
 
 
 def test_the_effect_of_settings_stands_beside_that_of_a_cut():

@@ -218,9 +218,6 @@ class Blend(Part):
         members = tuple(replace(member, route=tuple(used.index(k) for k in member.route)) for member in stay)
         return replace(self, parts=tuple(self.parts[k] for k in used), members=members)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: self.__dict__[name] for name in self.__dataclass_fields__}
-
     def check(self) -> None:
         """Raise ValueError where widths along a route do not agree, or no member has a weight."""
         if not self.members or any(not 0.0 <= member.weight <= 1e6 for member in self.members) or not self.weights.sum() > 0.0:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from tsprune.errors import BadParameter
 from tsprune.kernels.boundary import FAR, Bumps, bump_heights, bump_sum
-from tsprune.model.part import Part
+from tsprune.model.part import Part, complete_rows
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -82,11 +82,11 @@ class Boundary(Part):
         BadParameter
             If the number of columns is another one.
         """
-        return self.offset - bump_sum(self._rows(X), self._bumps)
+        return self.offset - bump_sum(complete_rows(X, self.n_features), self._bumps)
 
     def part_scores(self, X: ArrayLike) -> Matrix:
         """Weighted similarity of each row to each vector, shape (n_samples, n_parts); the score is the offset minus their sum."""
-        return bump_heights(self._rows(X), self._bumps)
+        return bump_heights(complete_rows(X, self.n_features), self._bumps)
 
     def keep(self, mask: Mask) -> Self:
         """The boundary with only these vectors; offset and weights stay as they are.
@@ -101,15 +101,6 @@ class Boundary(Part):
                 f"mask has shape {np.shape(mask)} and keeps {np.sum(mask)}; it has a bool for each of {self.n_parts} vectors, one of them True."
             )
         return replace(self, vectors=self.vectors[mask], weights=self.weights[mask])
-
-    def _rows(self, X: ArrayLike) -> Matrix:
-        rows = np.ascontiguousarray(X, dtype=np.float64)
-        if rows.ndim != 2 or rows.shape[1] != self.n_features:
-            raise BadParameter(f"X has shape {rows.shape}; it is (n_samples, {self.n_features}), one column per feature.")
-        return rows
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: self.__dict__[name] for name in self.__dataclass_fields__}
 
     def check(self) -> None:
         """Raise ValueError where the parts do not agree or a score could be no number."""

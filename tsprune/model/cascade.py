@@ -82,9 +82,6 @@ class Cascade(Part):
         mask[self.chosen] = True
         return self.whole.keep(mask, self.filter_neighbors)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: self.__dict__[name] for name in self.__dataclass_fields__}
-
     def check(self) -> None:
         """Raise ValueError where the parts do not agree."""
         inside = len(self.chosen) > 0 and self.chosen[0] >= 0 and self.chosen[-1] < self.n_parts and (np.diff(self.chosen) > 0).all()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from tsprune.errors import BadParameter
 from tsprune.kernels.density import FAR, Reference, mean_in_order, nearest, nearest_others, outlier_factor, reachability_density
-from tsprune.model.part import Part
+from tsprune.model.part import Part, complete_rows
 from tsprune.params import check_choice, check_count
 
 if TYPE_CHECKING:
@@ -62,9 +62,7 @@ class _Points(Part):
         BadParameter
             If the number of columns is another one.
         """
-        rows = np.ascontiguousarray(X, dtype=np.float64)
-        if rows.ndim != 2 or rows.shape[1] != self.n_features:
-            raise BadParameter(f"X has shape {rows.shape}; it is (n_samples, {self.n_features}), one column per feature.")
+        rows = complete_rows(X, self.n_features)
         scores = np.empty(len(rows))
         for start in range(0, len(rows), CHUNK):
             block = slice(start, start + CHUNK)
@@ -85,9 +83,6 @@ class _Points(Part):
                 f"mask has shape {np.shape(mask)} and keeps {np.sum(mask)}; it has a bool for each of {self.n_parts} points, one of them True."
             )
         return np.asarray(mask, dtype=bool)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: self.__dict__[name] for name in self.__dataclass_fields__}
 
     def check(self) -> None:
         """Raise ValueError where the parts do not agree or a score could be no number."""

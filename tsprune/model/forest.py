@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from tsprune.errors import BadModelFile, BadParameter
 from tsprune.kernels import forest as trees
 from tsprune.kernels.forest_packed import KINDS, packed, unpacked
 from tsprune.kernels.forest_paths import Paths
-from tsprune.model.part import Part, Spec, read
+from tsprune.model.part import Part, Spec, complete_rows, read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,7 +122,7 @@ class Forest(Part):
         BadParameter
             If the number of columns is another one.
         """
-        sums = self._paths.sums(self._rows(X))
+        sums = self._paths.sums(complete_rows(X, self.n_features))
         return np.exp2((self.base + sums * self._unit) / (-self.mean_of * self.normal)) + self.shift
 
     def part_scores(self, X: ArrayLike) -> Matrix:
@@ -131,7 +131,7 @@ class Forest(Part):
 
     def leaves(self, X: ArrayLike) -> Ints:
         """Position of the leaf in which each row ends in each tree, shape (n_samples, n_trees)."""
-        return self._paths.leaves(self._rows(X))
+        return self._paths.leaves(complete_rows(X, self.n_features))
 
     def keep(self, mask: Mask) -> Self:
         """The forest of some of its trees (a bool for each tree); the score stays on its scale.
@@ -188,15 +188,6 @@ class Forest(Part):
     @cached_property
     def _paths(self) -> Paths:
         return Paths(self.feature, self.threshold, self._worth, narrow=self.step > 0)
-
-    def _rows(self, X: ArrayLike) -> Matrix:
-        rows = np.ascontiguousarray(X, dtype=np.float64)
-        if rows.ndim != 2 or rows.shape[1] != self.n_features:
-            raise BadParameter(f"X has shape {rows.shape}; it is (n_samples, {self.n_features}), one column per feature.")
-        return rows
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: self.__dict__[name] for name in self.__dataclass_fields__}
 
     def check(self) -> None:
         """Raise ValueError where a walk could leave the arrays or a score could be no number.

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from tsprune.errors import BadParameter
 from tsprune.kernels.density import Reference, nearest
-from tsprune.model.part import Part
+from tsprune.model.part import Part, complete_rows
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -83,9 +83,7 @@ class Nearest(Part):
 
     def anomaly_score(self, X: ArrayLike) -> Floats:
         """Score complete rows, shape (n_samples, n_features); the same bits for one row as within any batch."""
-        rows = np.asarray(X, dtype=np.float64)
-        if rows.ndim != 2 or rows.shape[1] != self.n_features:
-            raise BadParameter(f"X has shape {rows.shape}; it is (n_samples, {self.n_features}), one column per feature.")
+        rows = complete_rows(X, self.n_features)
         scores = np.empty(len(rows))
         for start in range(0, len(rows), CHUNK):
             block = slice(start, start + CHUNK)
@@ -98,9 +96,6 @@ class Nearest(Part):
         if np.shape(mask) != (self.n_parts,) or not np.any(mask):
             raise BadParameter(f"mask has shape {np.shape(mask)}; it has a bool for each of {self.n_parts} points, one of them True.")
         return replace(self, codes=self.codes[mask], n_neighbors=min(self.n_neighbors, int(np.sum(mask))))
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: self.__dict__[name] for name in self.__dataclass_fields__}
 
     def check(self) -> None:
         """Raise ValueError where the parts do not agree."""

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from tsprune.errors import BadModelFile
+from tsprune.errors import BadModelFile, BadParameter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from numpy.typing import ArrayLike
+
     from tsprune.model.clock import Slots
-    from tsprune.types import AnyArray, Floats, Json
+    from tsprune.types import AnyArray, Floats, Json, Matrix
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,10 @@ class Part:
     def check(self) -> None:
         """Raise ValueError if the parts do not agree: called on everything read from a file."""
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields: what was prepared for scoring is prepared again in another process."""
+        return {field.name: self.__dict__[field.name] for field in dataclasses.fields(self)}  # type: ignore[arg-type]
+
     def to_spec(self) -> Spec:
         """Return the part as data."""
         facts: dict[str, Json] = {}
@@ -111,6 +117,20 @@ class Part:
         part = cls(**{name: read(kind, given[name], f"{cls.__name__}.{name}") for name, kind in fields.items()})
         part.check()
         return part
+
+
+def complete_rows(X: ArrayLike, n_features: int) -> Matrix:
+    """Rows for a detector as a contiguous array of double precision, shape (n_samples, n_features).
+
+    Raises
+    ------
+    BadParameter
+        If they have another number of columns.
+    """
+    rows = np.ascontiguousarray(X, dtype=np.float64)
+    if rows.ndim != 2 or rows.shape[1] != n_features:
+        raise BadParameter(f"X has shape {rows.shape}; it is (n_samples, {n_features}), one column per feature.")
+    return rows
 
 
 def read(annotation: str, value: Any, where: str) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from tsprune.errors import BadParameter
-from tsprune.model.part import Part
+from tsprune.model.part import Part, complete_rows
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -71,9 +71,7 @@ class Subspace(Part):
 
     def part_scores(self, X: ArrayLike) -> Matrix:
         """What each direction adds, shape (n_samples, n_parts): products are summed feature by feature, never by BLAS."""
-        rows = np.asarray(X, dtype=np.float64)
-        if rows.ndim != 2 or rows.shape[1] != self.n_features:
-            raise BadParameter(f"X has shape {rows.shape}; it is (n_samples, {self.n_features}), one column per feature.")
+        rows = complete_rows(X, self.n_features)
         standard = np.ascontiguousarray(np.clip((rows - self.centre) / self.scale, -CLIP, CLIP).T)
         along, term = np.zeros((self.n_parts, len(rows))), np.empty((self.n_parts, len(rows)))
         for values, direction in zip(standard, self.directions.astype(np.float64), strict=True):

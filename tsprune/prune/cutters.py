@@ -22,7 +22,7 @@ from tsprune.model.forest import Forest
 from tsprune.prune.criteria import Criterion, Nodes, Suspicion
 from tsprune.prune.distil import Student, students
 from tsprune.prune.nodes import Collapse
-from tsprune.prune.queries import pushed_outwards
+from tsprune.prune.queries import pushed_outwards, spread
 from tsprune.prune.reduce import Reduction
 from tsprune.prune.reference import Condensation, cascade
 
@@ -159,7 +159,7 @@ class StudentCutter:
     def __init__(self, whole: Detector, X: Floats, random_state: int | None, criterion: None = None):
         self.whole = whole
         self.students: tuple[Student, ...] = students(whole, X, random_state=random_state)
-        self.beyond = pushed_outwards(X[np.linspace(0, len(X) - 1, min(len(X), BEYOND_ROWS)).astype(int)], random_state)
+        self.beyond = pushed_outwards(spread(X, BEYOND_ROWS), random_state)
 
     def at(self, n_parts: int) -> Detector:
         raise NotPrunable(

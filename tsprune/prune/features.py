@@ -17,6 +17,7 @@ from tsprune.detect import fit_detector
 from tsprune.errors import BadParameter
 from tsprune.kernels.agreement import lower_bound, spearman
 from tsprune.params import check_count
+from tsprune.prune.queries import spread
 from tsprune.series.table import read_table
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def feature_effects(detector: Any, X: Any, *, refit: bool = False, random_state:
     (True, 0.0)
     """
     values, names = _complete(X)
-    some = values[np.linspace(0, len(values) - 1, min(ROWS, len(values))).astype(int)]
+    some = spread(values, ROWS)
     whole = _fit(detector, values, random_state)
     scores = whole.anomaly_score(some)
     shuffled = shuffled_effects(whole, some, random_state)
@@ -165,7 +166,7 @@ def eliminate(detector: Any, X: Any, n_features: int, *, guard: Guard | None = N
     train, held = values[:cut], values[cut:]
     part = _fit(detector, train, random_state)
     scores = part.anomaly_score(held)
-    some = train[np.linspace(0, cut - 1, min(ROWS, cut)).astype(int)]
+    some = spread(train, ROWS)
     kept, steps = list(range(len(names))), []
     while len(kept) > n_features:
         least = int(np.argmin(shuffled_effects(part, some[:, kept], random_state)))

@@ -64,12 +64,19 @@ class Bound:
         self.whole = whole.anomaly_score(held)
         self.confidence = confidence
         self.random_state = random_state
+        self._known: dict[int, tuple[Detector, float, float]] = {}
 
     def fidelity(self, cut: Detector) -> float:
         """Agreement on the held-back rows."""
-        return self.measure(self.whole, cut.anomaly_score(self.held))
+        return self._told(cut)[0]
 
     def __call__(self, cut: Detector) -> float:
-        return lower_bound(
-            self.measure, self.whole, cut.anomaly_score(self.held), confidence=self.confidence, random_state=self.random_state
-        )
+        return self._told(cut)[1]
+
+    def _told(self, cut: Detector) -> tuple[float, float]:
+        """Agreement and its bound; each cut is scored once."""
+        if id(cut) not in self._known:
+            scores = cut.anomaly_score(self.held)
+            bound = lower_bound(self.measure, self.whole, scores, confidence=self.confidence, random_state=self.random_state)
+            self._known[id(cut)] = cut, self.measure(self.whole, scores), bound  # the cut is kept, so that its id stays its own
+        return self._known[id(cut)][1:]

@@ -23,6 +23,7 @@ from tsprune.params import check_count, check_share
 from tsprune.prune.cutters import ceiling, cutter_for
 from tsprune.prune.explain import story
 from tsprune.prune.guard import Bound, Guard
+from tsprune.prune.queries import spread
 from tsprune.prune.reference import cleaned
 from tsprune.series.table import read_table
 
@@ -145,7 +146,7 @@ class Pruned(OutlierMixin, BaseEstimator):
                 fitted.estimator, sampled(self.detector, values, self.sample), check_count(grow=self.grow), self.random_state
             )
         self._cut(whole, values, guard)
-        self.threshold_ = Threshold().fit(self.part_.anomaly_score(_spread(values, THRESHOLD_ROWS))).part_.threshold
+        self.threshold_ = Threshold().fit(self.part_.anomaly_score(spread(values, THRESHOLD_ROWS))).part_.threshold
         self.offset_ = -self.threshold_
         return self
 
@@ -186,7 +187,7 @@ class Pruned(OutlierMixin, BaseEstimator):
     def _cut(self, whole: Detector, values: Floats, guard: Guard | None) -> None:
         n_held = round(HELD_BACK * len(values))
         seen, held = (values[:-n_held], values[-n_held:]) if n_held >= FEWEST else (values, values)
-        seen, held = _spread(seen, SEEN), _spread(held, MOST)
+        seen, held = spread(seen, SEEN), spread(held, MOST)
         self.n_parts_before_, self.bytes_before_ = whole.n_parts, _nbytes(whole)
         self.cleaning_: dict[str, float] = {}
         self.refused_ = ""
@@ -257,11 +258,6 @@ class Pruned(OutlierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
-
-
-def _spread(rows: Floats, most: int) -> Floats:
-    """At most so many of the rows, evenly spread."""
-    return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(int)]
 
 
 def _nbytes(part: Detector) -> float:

@@ -15,6 +15,16 @@ SCALES = (0.02, 0.1, 0.3, 1.0)
 FARTHER = 4.0
 
 
+def spread(rows: Matrix, most: int) -> Matrix:
+    """At most so many of the rows, evenly spread; all where there are no more.
+
+    >>> import numpy as np
+    >>> spread(np.arange(10.0)[:, None], 4).ravel()
+    array([0., 3., 6., 9.])
+    """
+    return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(int)]
+
+
 def jittered(X: Matrix, n: int, rng: np.random.Generator) -> Matrix:
     """Training rows drawn with replacement, each with noise of one of four scales in every column.
 

@@ -1,100 +1,21 @@
-"""Before a one-class SVM is cut: learn it from a sample where there are very many rows, and see what its settings do.
-
-The time a one-class SVM takes to learn grows with the square of the rows; its score is an average over them, which a
-sample estimates well.  How well is measured: by a second teacher, learned from other rows.
-"""
+"""What the settings of a one-class SVM do to its scores, beside what a cut does."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from sklearn.base import clone
 
 from tsprune.detect.boundary import to_boundary
 from tsprune.kernels.agreement import spearman
-from tsprune.params import check_count
 
 if TYPE_CHECKING:
     from tsprune.model.boundary import Boundary
     from tsprune.types import Floats, Matrix
 
-#: Rows that a sampled teacher learns from, and held-out rows that judge it.
-SAMPLE, JUDGES = 10_000, 5_000
 #: Settings that people choose between: the share of training rows outside, and multiples of the inverse squared width.
 NUS, WIDTHS = (0.05, 0.3), (0.25, 4.0)
-
-
-@dataclass(frozen=True)
-class SampledTeacher:
-    """A detector learned from some of the rows.
-
-    Parameters
-    ----------
-    detector : estimator
-        Fitted on the sample.
-    boundary : Boundary
-        Its part of a model.
-    n_rows : int
-        Rows in the sample.
-    fidelity : float
-        Spearman correlation, on rows in neither sample, with a detector learned from a second sample of other rows: how far the
-        score hangs on which rows were drawn.  1 where all rows were used.
-    """
-
-    detector: Any
-    boundary: Boundary
-    n_rows: int
-    fidelity: float
-
-    def __str__(self) -> str:
-        return (
-            f"learned from {self.n_rows:,} rows; a second sample of other rows orders new rows the same to {self.fidelity:.4f} (Spearman)"
-        )
-
-
-def sampled_teacher(detector: Any, X: Matrix, *, n_rows: int = SAMPLE, random_state: int | None = None) -> SampledTeacher:
-    """Learn a one-class SVM from a random sample of the rows.
-
-    Parameters
-    ----------
-    detector : sklearn.svm.OneClassSVM or pyod.models.ocsvm.OCSVM
-        Left as it is; a clone is fitted.
-    X : ndarray, shape (n_samples, n_features)
-    n_rows : int
-        Rows of the sample; all of them where there are no more.
-    random_state : int or None
-
-    Raises
-    ------
-    NotPrunable
-        If the detector is no one-class SVM with an RBF kernel.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn.svm import OneClassSVM
-    >>> from tsprune.prune.teacher import sampled_teacher
-    >>> X = np.random.default_rng(0).normal(size=(20_000, 3))
-    >>> teacher = sampled_teacher(OneClassSVM(nu=0.1), X, n_rows=2_000, random_state=0)
-    >>> teacher.n_rows, teacher.fidelity > 0.7
-    (2000, True)
-    """
-    check_count(n_rows=n_rows, low=2)
-    if len(X) <= n_rows:
-        fitted = clone(detector).fit(X)
-        return SampledTeacher(fitted, to_boundary(fitted), len(X), 1.0)
-    order = np.random.default_rng(random_state).permutation(len(X))
-    first, rest = order[:n_rows], order[n_rows:]
-    judges = rest[-min(JUDGES, -(-len(rest) // 2)) :]
-    second = rest[: min(n_rows, len(rest) - len(judges))]
-    fitted = clone(detector).fit(X[np.sort(first)])
-    boundary = to_boundary(fitted)
-    if len(second) < 2:
-        return SampledTeacher(fitted, boundary, n_rows, float("nan"))
-    other = to_boundary(clone(detector).fit(X[np.sort(second)]))
-    return SampledTeacher(fitted, boundary, n_rows, spearman(boundary.anomaly_score(X[judges]), other.anomaly_score(X[judges])))
 
 
 @dataclass(frozen=True)
