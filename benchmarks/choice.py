@@ -140,14 +140,17 @@ def _pipeline(make: Callable[[], list[Any]]) -> Method:
 
 
 def _pyod(make: Callable[[], Any], recent: int | None = None) -> Method:
-    """PyOD's TimeSeriesOD: windows of 50 rows, the largest score of the windows that cover a row."""
+    """PyOD's TimeSeriesOD: windows of 50 rows, the largest score of the windows that cover a row; nothing where it has learned nothing."""
 
     def method(case: Case) -> tuple[np.ndarray, float, float]:
         from pyod.models.ts_od import TimeSeriesOD
 
         history = case.history.to_numpy()[-(recent or len(case.history)) :]
         start = time.process_time()
-        detector = TimeSeriesOD(make(), window_size=min(50, len(history) // 4)).fit(history)
+        try:
+            detector = TimeSeriesOD(make(), window_size=min(50, len(history) // 4)).fit(history)
+        except IndexError:  # no window of a constant history has a score
+            return np.zeros(len(case.rows)), 0.0, np.nan
         fitted = time.process_time() - start
         before = case.context.to_numpy()[-50:]
         return detector.decision_function(np.concatenate([before, case.rows.to_numpy()]))[len(before) :], fitted, np.nan

@@ -41,17 +41,20 @@ def test_the_same_seed_gives_the_same_answer(choice):
 
 
 @pytest.mark.parametrize("nbytes", [20_000, 60_000])
-def test_a_budget_of_bytes_holds_in_the_file_and_the_largest_agreement_within_it_is_bought(nbytes, choice):
+def test_a_budget_of_bytes_holds_in_the_file_and_buys_the_most_searches_and_then_the_largest_agreement(nbytes, choice):
     small = choose(PAST, budget=Budget(bytes=nbytes, us_per_row=None))
 
     assert small.pipeline.freeze().nbytes <= 1.02 * nbytes
     affordable = choice.front[choice.front["bytes"] <= nbytes]
     bought = small.front[small.front["chosen"]].iloc[0]
-    assert bought["fidelity"] >= affordable["fidelity"].max() - 1e-3
+    rivals = affordable[affordable["searches"] == affordable["searches"].max()]
+    assert bought["searches"] == rivals["searches"].max()
+    assert bought["fidelity"] >= rivals["fidelity"].max() - 1e-3
 
 
-def test_more_budget_never_buys_less_agreement(choice):
-    found = [choose(PAST, budget=Budget(bytes=nbytes)).front.query("chosen")["fidelity"].iloc[0] for nbytes in (5e3, 3e4)]
+def test_more_budget_never_buys_fewer_searches_or_less_agreement_with_as_many():
+    bought = [choose(PAST, budget=Budget(bytes=nbytes)).front.query("chosen").iloc[0] for nbytes in (5e3, 3e4)]
+    found = [(row["searches"], row["fidelity"]) for row in bought]
 
     assert found == sorted(found)
 

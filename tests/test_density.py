@@ -45,9 +45,11 @@ def rows_of(kind, rng, n, d):
 
 def both_ways(monkeypatch, call):
     """What numpy and machine code give."""
-    monkeypatch.setattr(kernel, "SWITCH", 2**62)
+    for name in ("SWITCH", "LOADED"):
+        monkeypatch.setattr(kernel, name, 2**62)
     plain = call()
-    monkeypatch.setattr(kernel, "SWITCH", 0)
+    for name in ("SWITCH", "LOADED"):
+        monkeypatch.setattr(kernel, name, 0)
     monkeypatch.setattr(kernel, "TOGETHER", 1)
     return plain, call()
 

@@ -319,13 +319,13 @@ class FittedMember:
 def mixed() -> list[tuple[str, Pipeline]]:
     """Seven views that see different things: five with the distance to nearest training rows, two with Mahalanobis's."""
     return [
-        ("point", Pipeline([view("point"), NearestRows(random_state=0)])),
-        ("change", Pipeline([Difference(), view("point"), NearestRows(random_state=0)])),
-        ("long window", Pipeline([view("long window"), NearestRows(random_state=0)])),
+        ("point", Pipeline([view("point"), NearestRows(1, random_state=0)])),
+        ("change", Pipeline([Difference(), view("point"), NearestRows(1, random_state=0)])),
+        ("long window", Pipeline([view("long window"), NearestRows(1, random_state=0)])),
         ("wide window", Pipeline([view("wide window"), SubspaceDistance()])),
-        ("short window", Pipeline([view("short window"), NearestRows(random_state=0)])),
+        ("short window", Pipeline([view("short window"), NearestRows(1, random_state=0)])),
         ("window", Pipeline([view("window"), SubspaceDistance()])),
-        ("shape", Pipeline([view("shape"), NearestRows(random_state=0)])),
+        ("shape", Pipeline([view("shape"), NearestRows(1, random_state=0)])),
     ]
 
 

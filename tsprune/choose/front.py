@@ -1,7 +1,8 @@
 """Blends of all sizes from the candidates that were tried, and which one a budget buys.
 
 Without labels a small blend is judged as every cut is in this package: by how far it agrees with the whole, here the largest
-blend, on rows that were held back and on the same rows with anomalies written into them.  With labels it is judged by them.
+blend, on rows that were held back and on the same rows with anomalies written into them.  That agreement underrates neighbour
+searches, which find the rare shapes: more of them come first (docs/choosing.md).  With labels it is judged by them.
 """
 
 from __future__ import annotations
@@ -36,9 +37,14 @@ class Option:
     quality: float  # NaN without labels
 
     @property
+    def searches(self) -> int:
+        """Members that search neighbours."""
+        return sum(recipe.references > 0 for recipe in self.recipes)
+
+    @property
     def merit(self) -> tuple[float, float]:
         """What options are ordered by."""
-        return (self.fidelity, 0.0) if np.isnan(self.quality) else (self.quality, np.nan_to_num(self.fidelity))
+        return (self.searches, self.fidelity) if np.isnan(self.quality) else (self.quality, np.nan_to_num(self.fidelity))
 
 
 def recipes_of(views: Views, n_rows: int) -> list[Recipe]:
@@ -105,7 +111,7 @@ def pareto(found: list[Option], chosen: Option) -> pd.DataFrame:
             rows.append(
                 {
                     "members": len(option.recipes),
-                    "searches": sum(recipe.references > 0 for recipe in option.recipes),
+                    "searches": option.searches,
                     "references": max(recipe.references for recipe in option.recipes),
                     "bytes": option.nbytes,
                     "us_per_row": round(option.us_per_row, 1),

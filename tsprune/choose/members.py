@@ -25,8 +25,8 @@ MIXED: tuple[tuple[str, Literal["nearest", "subspace"]], ...] = (
     ("window", "subspace"),
     ("shape", "nearest"),
 )
-#: Numbers of reference points that are tried.
-REFERENCES = (4000, 2000, 1200, 800, 400, 200, 100)
+#: Numbers of reference points that are tried, and from how many down they are means of clusters.
+REFERENCES, MEANS = (2000, 800, 256, 128, 64), 256
 #: The same of several columns: the rows, the rows with what they say of the last 8, and the steps from row to row.  Windows of all
 #: columns would be hundreds of features.
 WIDE: tuple[tuple[str, Literal["nearest", "subspace"]], ...] = (("rows", "nearest"), ("recent rows", "subspace"), ("steps", "nearest"))
@@ -42,7 +42,9 @@ class Recipe:
     references: int = 0
 
     def __str__(self) -> str:
-        return f"{self.view}: nearest of {self.references:,} rows" if self.references else f"{self.view}: Mahalanobis"
+        if not self.references:
+            return f"{self.view}: Mahalanobis"
+        return f"{self.view}: nearest of {self.references:,} {'means' if self.references <= MEANS else 'rows'}"
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ class Maker:
     def _detector(self, recipe: Recipe) -> Any:
         if recipe.detector == "subspace":
             return SubspaceDistance()
-        return NearestRows(n_references=recipe.references, random_state=self.random_state)
+        references: Literal["rows", "means"] = "means" if recipe.references <= MEANS else "rows"
+        return NearestRows(1, recipe.references, self.random_state, references)
 
 
 def views_of(preset: str, n_columns: int) -> tuple[tuple[str, Literal["nearest", "subspace"]], ...]:

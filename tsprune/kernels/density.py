@@ -12,6 +12,7 @@ Breunig, Kriegel, Ng & Sander (2000), LOF: identifying density-based local outli
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from tsprune.kernels.compiled_leaves import Leaves
     from tsprune.types import Floats, Ints, Matrix
 
-#: Differences of single coordinates from which loading and running machine code pays.
-SWITCH = 1 << 24
+#: Differences of single coordinates from which loading and running machine code pays, and from which running it does once it is loaded.
+SWITCH, LOADED = 1 << 24, 1 << 16
 #: Rows are searched together in machine code, from so many on.
 TOGETHER = 16
 #: Neighbours up to which machine code keeps sorted lists of them.
@@ -89,7 +90,8 @@ def nearest(X: Matrix, reference: Reference, k: int) -> tuple[Matrix, Ints]:
     n, width = reference.points.shape
     check_count(k=k, high=n)
     rows = _bounded(X)
-    if len(rows) >= TOGETHER and k <= SHORT and len(rows) * n * width >= SWITCH:
+    pays = LOADED if "tsprune.kernels.compiled_neighbours" in sys.modules else SWITCH
+    if len(rows) >= TOGETHER and k <= SHORT and len(rows) * n * width >= pays:
         from tsprune.kernels import compiled_neighbours
 
         squares, indices = compiled_neighbours.nearest(rows, reference.leaves, k)
