@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from series_kinds import wave
 from sklearn.ensemble import IsolationForest
 
-from tsprune.blend import Blend, Learner, scores_behind
+from tsprune.blend import Blend, Learner, behind, calibrating
 from tsprune.detect import NearestRows, SubspaceDistance, Threshold
 from tsprune.errors import BadModelFile, BadParameter, BadSeries, NotPrunable
 from tsprune.features import Difference
@@ -206,7 +206,8 @@ def test_members_are_calibrated_on_rows_they_have_not_learned_from():
     blend = Blend(members()[2:3], threshold=Threshold(rate=0.1)).fit(PAST)
     early = Learner(read_table(PAST[:630]))
 
-    scores = scores_behind(early.chain(blend.members[0][1]), read_table(PAST), 630)
+    parts, detector = early.chain(blend.members[0][1])
+    scores = calibrating(detector, behind(parts, read_table(PAST))[630:])
 
     np.testing.assert_allclose(blend.held_back_, Tail.of(scores).u(scores))
     assert (blend.held_back_ > blend.threshold_).mean() == pytest.approx(0.1, abs=0.01)

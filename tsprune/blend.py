@@ -130,7 +130,8 @@ class Blend(Pipeline):
         for (name, member), weight in members:
             start = time.perf_counter()
             try:
-                scores = scores_behind(early.chain(member), taken(table, stop), cut)
+                parts, first = early.chain(member)
+                scores = calibrating(first, behind(parts, taken(table, stop))[cut:])
                 chain, detector = late.chain(member)
             except BadSeries as error:
                 self.dropped_[name] = str(error)
@@ -280,13 +281,17 @@ class Learner:
         return parts, fitted.part_
 
 
-def scores_behind(chain: tuple[tuple[Part, ...], Any], table: Table, first: int) -> Floats:
-    """Scores that learned parts and a detector give the rows of a table from `first` on."""
-    parts, detector = chain
+def behind(parts: tuple[Part, ...], table: Table) -> Matrix:
+    """What learned parts make of the rows of a table."""
     values = table.values
     for part in parts:
         values = part.apply(values, table.slots)
-    scores = score_complete(detector, values[first:])
+    return values
+
+
+def calibrating(detector: Any, rows: Matrix) -> Floats:
+    """Scores of rows held back, NaN for incomplete ones."""
+    scores = score_complete(detector, rows)
     if np.isnan(scores).all():
         raise BadSeries(f"none of {len(scores)} rows held back for calibration has a score. Give a longer history, or fill the gaps.")
     return scores

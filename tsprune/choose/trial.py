@@ -7,13 +7,13 @@ best injected score of a series says nothing about the quality reached there.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from tsprune.blend import HELD_BACK, Learner, held_back, scores_behind, taken
+from tsprune.blend import HELD_BACK, Learner, behind, calibrating, held_back, taken
 from tsprune.choose.budget import estimated_us
 from tsprune.errors import BadSeries
 from tsprune.model.blend import Tail
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tsprune.choose.members import Maker, Recipe
     from tsprune.series.table import Table
-    from tsprune.types import Floats, Ints
+    from tsprune.types import Floats, Ints, Matrix
 
 #: Injected anomalies, and rows that each needs.
 EVENTS, ROOM = 24, 48
@@ -81,13 +81,14 @@ def run_trial(table: Table, labels: Ints | None, maker: Maker, recipes: Sequence
 
 @dataclass(frozen=True)
 class Bench:
-    """What candidates learn from, and the tables of which they judge the rows from `first` on."""
+    """What candidates learn from, and the tables of which they judge the rows from `first` on; what a view makes of these is kept."""
 
     learner: Learner
     judged: list[Table]
     first: int
     labels: Ints | None
     n_rows: int
+    seen: dict[str, list[Matrix]] = field(default_factory=dict)
 
 
 def _raced(bench: Bench, maker: Maker, recipes: Sequence[Recipe], deadline: float) -> Trial:
@@ -108,7 +109,9 @@ def _raced(bench: Bench, maker: Maker, recipes: Sequence[Recipe], deadline: floa
 def _try(recipe: Recipe, maker: Maker, bench: Bench) -> Tried:
     pipeline = maker.pipeline(recipe)
     parts, detector = bench.learner.chain(pipeline)
-    scores = [scores_behind((parts, detector), table, bench.first) for table in bench.judged]
+    if recipe.view not in bench.seen:
+        bench.seen[recipe.view] = [behind(parts, table)[bench.first :] for table in bench.judged]
+    scores = [calibrating(detector, rows) for rows in bench.seen[recipe.view]]
     tail = Tail.of(scores[0] if bench.labels is None else np.where(bench.labels == 1, np.nan, scores[0]))
     if isinstance(detector, Nearest):  # the whole history has more rows to keep
         detector = replace(detector, codes=np.resize(detector.codes, (min(recipe.references, bench.n_rows), detector.n_features)))
