@@ -13,8 +13,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numba
 import numpy as np
 import pandas as pd
 
@@ -134,28 +136,44 @@ def new_points(model: tsp.panel.PanelModel, quick: bool) -> None:
 
 
 def threads(model: tsp.panel.PanelModel, quick: bool) -> None:
-    """Wall time with one thread and with two: tells something on a quiet machine only."""
-    frame = hosts(len(model.series), 1000 if quick else 2000)
-    rows = read_frame(frame, Names()).rows
-    from concurrent.futures import ThreadPoolExecutor
-
-    ratios = []
+    """Wall time with one thread and with two, beside what two threads of pure arithmetic gain at the same moment: what is to be had."""
+    rows = read_frame(hosts(len(model.series), 1000 if quick else 2000), Names()).rows
+    jobs: list[int] = []
+    before = seconds(lambda: model.score_rows(rows, None, lambda some: jobs.append(len(some)) or []), 3)
+    whole = seconds(lambda: model.score_rows(rows), 3)
     with ThreadPoolExecutor(2) as pool:
-        model.score_rows(rows)
-        for _ in range(3 if quick else 7):
-            spans = []
-            for work in (
-                lambda: model.score_rows(rows),
-                lambda: model.score_rows(rows, None, lambda jobs: list(pool.map(lambda job: job(), jobs))),
-            ):
-                begin = time.perf_counter()
-                work()
-                spans.append(time.perf_counter() - begin)
-            ratios.append(spans[0] / spans[1])
+        _arithmetic(2)
+        ratios = np.array(
+            [
+                (
+                    _wall(lambda: [_arithmetic(10**8) for _ in range(2)]) / _wall(lambda: list(pool.map(_arithmetic, [10**8] * 2))),
+                    _wall(lambda: model.score_rows(rows))
+                    / _wall(lambda: model.score_rows(rows, None, lambda some: list(pool.map(lambda job: job(), some)))),
+                )
+                for _ in range(3 if quick else 9)
+            ]
+        )
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+    (free, ours), (_, best) = np.median(ratios, axis=0), ratios.max(axis=0)
     print(
-        f"\nn_jobs=2: {statistics.median(ratios):.2f}x, best {max(ratios):.2f}x (wall time; load average {load:.1f} on {os.cpu_count()} cores)"
+        f"\nn_jobs=2: {ours:.2f}x, best {best:.2f}x; pure arithmetic {free:.2f}x (wall time; load average {load:.1f} on {os.cpu_count()} cores)"
     )
+    print(f"  {jobs[0]} pieces; before they start {before / whole:.1%} of the CPU time has passed")
+
+
+def _wall(work: Callable[[], object]) -> float:
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+@numba.njit(nogil=True)
+def _arithmetic(n: int) -> float:
+    """Work that touches no memory and lets go of the interpreter."""
+    x = 1.0
+    for _ in range(n):
+        x = x * 0.999999 + 1e-7
+    return x
 
 
 def store(model: tsp.panel.PanelModel, quick: bool) -> None:

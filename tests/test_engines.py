@@ -93,6 +93,7 @@ def test_results_come_in_the_order_of_the_pieces_and_few_pieces_are_held():
 def test_an_engine_is_known_by_what_it_is():
     assert engine_for("serial") == Serial()
     assert engine_for("threads", 3) == Threads(3)
+    assert engine_for("threads", -1).width == os.cpu_count()
     assert engine_for("threads").width == os.cpu_count()
     for unknown in ("dask", None, 3, np):
         with pytest.raises(BadParameter, match="engine is"):

@@ -6,7 +6,6 @@ result depends on its piece alone: whoever works on it, and how often, the resul
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from tsprune.errors import BadParameter
+from tsprune.params import n_threads
 
 __all__ = ["Engine", "Serial", "Threads", "engine_for", "in_order"]
 
@@ -77,10 +77,12 @@ def in_order(pieces: Iterable[bytes], start: Callable[[bytes], T], finish: Calla
 def engine_for(engine: Any, n_jobs: int | None = None) -> Engine:
     """The engine that a user means: "serial", "threads", "ray", a Dask Client, or a SparkSession.
 
+    `n_jobs` is for "threads": as in scikit-learn, but all cores where it is not given.
+
     Raises
     ------
     BadParameter
-        If it is none of these.
+        If it is none of these, or n_jobs is 0.
 
     Examples
     --------
@@ -92,7 +94,7 @@ def engine_for(engine: Any, n_jobs: int | None = None) -> Engine:
     if engine == "serial":
         return Serial()
     if engine == "threads":
-        return Threads(n_jobs or os.cpu_count() or 1)
+        return Threads(n_threads(-1 if n_jobs is None else n_jobs))
     if engine == "ray":
         from tsprune.engines.ray import Ray
 

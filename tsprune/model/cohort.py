@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from tsprune.model.member import Fleet, Member
     from tsprune.types import Floats, Ints, Mask, Matrix
 
-#: Series that go through the stages together.
-TOGETHER = 256
+#: Series that go through the stages together: few enough that threads end at about the same time.
+TOGETHER = 128
 #: Windows that go through the detector together: what the cache holds.
 WINDOWS = 1 << 14
 #: Up to so many new rows, more series go together: the detector is fast on many windows only.

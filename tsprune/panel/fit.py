@@ -75,7 +75,7 @@ def fit(
         Rows of all series that the detector learns from, drawn by a reservoir.
     random_state : int
     n_jobs : int, optional
-        Threads, for `engine="threads"`.
+        Threads, for `engine="threads"`; all cores where not given, -2: all but one.
 
     Returns
     -------

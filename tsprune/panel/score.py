@@ -46,7 +46,7 @@ def score(
     engine : "serial", "threads", "ray", a Dask Client, or a SparkSession
         Where pieces are worked on; the scores do not depend on it, to the bit.
     n_jobs : int, optional
-        Threads, for `engine="threads"`.
+        Threads, for `engine="threads"`; all cores where not given, -2: all but one.
 
     Returns
     -------
