@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from series_kinds import wave
 from sklearn.ensemble import IsolationForest
 
-from tsprune.blend import Blend, Learner, behind, calibrating
+from tsprune.blend import Blend
 from tsprune.detect import NearestRows, SubspaceDistance, Threshold
 from tsprune.errors import BadModelFile, BadParameter, BadSeries, NotPrunable
 from tsprune.features import Difference
 from tsprune.features.views import view
+from tsprune.members import Learner, behind, calibrating
 from tsprune.model import file
 from tsprune.model.blend import CAP, TAIL_U, Tail
 from tsprune.model.blend import Blend as BlendPart
@@ -25,7 +26,7 @@ from tsprune.model.chain import load
 from tsprune.pipeline import Pipeline
 from tsprune.prune import Pruned
 from tsprune.series.table import read_table
-from tsprune.signal import Deseason
+from tsprune.signal import Denoise, Deseason
 
 HOURS = pd.date_range("2026-02-01", periods=1200, freq="h")
 SERIES = pd.Series(wave(HOURS), index=HOURS, name="load")
@@ -106,6 +107,23 @@ def test_weights_count_and_a_weight_of_zero_silences():
     alone = Blend(members()[2:3]).fit(PAST).anomaly_score(REST)
 
     pd.testing.assert_series_equal(only, alone)
+
+
+def test_planted_anomalies_weigh_members_by_what_they_find_of_them():
+    sees = Pipeline([Deseason(24), view("point"), NearestRows(1, random_state=0)])
+    blurred = Pipeline([Denoise(method="mean", window=151, output="replace"), NearestRows(1, random_state=0)])
+
+    fitted = Blend([("blurred", blurred), ("sees", sees)], weights="injection").fit(PAST)
+    again = Blend([("blurred", blurred), ("sees", sees)], weights="injection").fit(PAST)
+
+    blind, seeing = fitted.blend_.weights
+    assert seeing > 1.5 * blind
+    pd.testing.assert_series_equal(fitted.anomaly_score(REST), again.anomaly_score(REST))
+
+
+def test_weights_of_another_name_are_refused():
+    with pytest.raises(BadParameter, match="'injection'"):
+        Blend(members(), weights="labels").fit(PAST)
 
 
 def test_what_members_have_in_common_is_kept_once_and_what_they_have_not_is_not(blend):

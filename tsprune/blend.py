@@ -14,30 +14,25 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
-from tsprune.detect import NearestRows, SubspaceDistance, Threshold, fit_detector
+from tsprune.detect import Threshold
 from tsprune.errors import BadParameter, BadSeries, NotPrunable
-from tsprune.features import Difference
-from tsprune.features.views import view
 from tsprune.kernels.windows import largest_ahead
-from tsprune.model.blend import CAP, Score, Tail, score_complete
+from tsprune.members import PRESETS, Learner, behind, calibrating, held_back, taken
+from tsprune.model.blend import CAP, Score, Tail
 from tsprune.model.blend import Blend as BlendPart
 from tsprune.model.clock import Slots
 from tsprune.model.windows import WindowMatrix
 from tsprune.params import check_choice, check_number
 from tsprune.pipeline import Pipeline
-from tsprune.prune import Pruned
-from tsprune.series.stage import Stage
+from tsprune.planted import Planted
 from tsprune.series.table import Table, joined, read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from tsprune.model.chain import Model
     from tsprune.model.part import Part
     from tsprune.types import Floats, Matrix
-
-#: Share of the history on which members are calibrated: its last rows, at the most and at the least so many.
-HELD_BACK, MOST, FEWEST = 0.3, 1500, 30
 
 
 class Blend(Pipeline):
@@ -50,8 +45,9 @@ class Blend(Pipeline):
     members : "mixed", "point", or list of Pipeline or (name, Pipeline)
         "mixed" is seven views of the series, most of them with a distance to nearest neighbours; "point" is one view of point statistics.
         A member's own threshold is not used.
-    weights : None or sequence of float
-        One per member; None: all alike.
+    weights : None, "injection" or sequence of float
+        One per member; None: all alike; "injection": by how well each finds anomalies planted in the rows held back, which was
+        measured to be a little worse (docs/choosing.md).
     placement : "end" or "cover"
         "end": a row's score comes from the windows that end there, as new rows are scored.  "cover": from the strangest window
         that covers it, for a record that is over; it looks ahead, so it cannot be frozen (`causal_` is False).
@@ -86,7 +82,7 @@ class Blend(Pipeline):
     def __init__(
         self,
         members: Literal["mixed", "point"] | list[Any] = "mixed",
-        weights: Sequence[float] | None = None,
+        weights: Literal["injection"] | Sequence[float] | None = None,
         placement: Literal["end", "cover"] = "end",
         threshold: Threshold | None = None,
     ):
@@ -127,17 +123,19 @@ class Blend(Pipeline):
         late = Learner(table)
         early = Learner(taken(table, cut)) if cut else late
         learned, tails = {}, []
+        planted = Planted.into(taken(table, stop), cut) if self.weights == "injection" else None
         for (name, member), weight in members:
             start = time.perf_counter()
             try:
                 parts, first = early.chain(member)
                 scores = calibrating(first, behind(parts, taken(table, stop))[cut:])
+                tail = Tail.of(scores)
+                earned = weight if planted is None else planted.weight(parts, first, tail)
                 chain, detector = late.chain(member)
             except BadSeries as error:
                 self.dropped_[name] = str(error)
                 continue
-            tail = Tail.of(scores)
-            learned[name] = (chain, detector, tail, weight)
+            learned[name] = (chain, detector, tail, earned)
             tails.append(tail.u(scores))
             self.fit_seconds_[name] = time.perf_counter() - start
         return learned, tails
@@ -221,8 +219,10 @@ class Blend(Pipeline):
         return named
 
     def _weights(self, n: int) -> list[float]:
-        if self.weights is None:
+        if self.weights is None or self.weights == "injection":
             return [1.0] * n
+        if isinstance(self.weights, str):
+            raise BadParameter(f"weights is {self.weights!r}; it is None, 'injection', or one number for each of {n} members.")
         weights = [check_number(weights=weight, low=0.0, high=1e6) for weight in self.weights]
         if len(weights) != n or sum(weights) == 0.0:
             raise BadParameter(f"weights is {self.weights!r}; it has one weight for each of {n} members, one of them positive.")
@@ -238,7 +238,7 @@ class Blend(Pipeline):
         members = [self.named_members()[k] for k in stay]
         if not members:
             raise BadParameter(f"without {', '.join(names)} no member is left; leave one.")
-        weights = None if self.weights is None else [self.weights[k] for k in stay]
+        weights = self.weights if self.weights is None or isinstance(self.weights, str) else [self.weights[k] for k in stay]
         return Blend(members, weights, self.placement, self.threshold)
 
     def only(self, *names: str) -> Blend:
@@ -253,48 +253,6 @@ class Blend(Pipeline):
     def set_params(self, **params: Any) -> Self:
         """Set arguments by name."""
         return BaseEstimator.set_params(self, **params)
-
-
-class Learner:
-    """Chains learned on one table; stages that begin several of them are learned once."""
-
-    def __init__(self, table: Table):
-        self.table = table
-        self.known: dict[tuple[str, ...], tuple[tuple[Part, ...], Table]] = {(): ((), table)}
-
-    def chain(self, member: Pipeline) -> tuple[tuple[Part, ...], Any]:
-        """The parts and the detector of a pipeline, learned."""
-        stages, detector = _split(member)
-        path: tuple[str, ...] = ()
-        for stage in stages:
-            parts, table = self.known[path]
-            path = (*path, f"{type(stage).__qualname__}{sorted(stage.get_params().items())}")
-            if path not in self.known:
-                fitted = clone(stage).learn(table)
-                values = fitted.part_.apply(table.values, table.slots)
-                self.known[path] = ((*parts, fitted.part_), table.with_values(values, fitted.names(table.columns)))
-        parts, table = self.known[path]
-        complete = table.values[~np.isnan(table.values).any(axis=1)]
-        if len(complete) < 2:
-            raise BadSeries(f"{len(complete)} of {len(table)} training rows are complete; a detector needs 2. Give a longer history.")
-        fitted = clone(detector).fit(complete) if isinstance(detector, Pruned) else fit_detector(detector, complete)
-        return parts, fitted.part_
-
-
-def behind(parts: tuple[Part, ...], table: Table) -> Matrix:
-    """What learned parts make of the rows of a table."""
-    values = table.values
-    for part in parts:
-        values = part.apply(values, table.slots)
-    return values
-
-
-def calibrating(detector: Any, rows: Matrix) -> Floats:
-    """Scores of rows held back, NaN for incomplete ones."""
-    scores = score_complete(detector, rows)
-    if np.isnan(scores).all():
-        raise BadSeries(f"none of {len(scores)} rows held back for calibration has a score. Give a longer history, or fill the gaps.")
-    return scores
 
 
 @dataclass(frozen=True)
@@ -321,52 +279,6 @@ class FittedMember:
     fidelity_: float = float("nan")
 
 
-def mixed() -> list[tuple[str, Pipeline]]:
-    """Seven views that see different things: five with the distance to nearest training rows, two with Mahalanobis's."""
-    return [
-        ("point", Pipeline([view("point"), NearestRows(1, random_state=0)])),
-        ("change", Pipeline([Difference(), view("point"), NearestRows(1, random_state=0)])),
-        ("long window", Pipeline([view("long window"), NearestRows(1, random_state=0)])),
-        ("wide window", Pipeline([view("wide window"), SubspaceDistance()])),
-        ("short window", Pipeline([view("short window"), NearestRows(1, random_state=0)])),
-        ("window", Pipeline([view("window"), SubspaceDistance()])),
-        ("shape", Pipeline([view("shape"), NearestRows(1, random_state=0)])),
-    ]
-
-
-def point() -> list[tuple[str, Pipeline]]:
-    """One view of point statistics: the strongest simple detector, and better than a blend on short spikes."""
-    return [("point", Pipeline([view("point"), NearestRows(n_references=4000, random_state=0)]))]
-
-
-PRESETS: dict[str, Callable[[], list[tuple[str, Pipeline]]]] = {"mixed": mixed, "point": point}
-
-
-def held_back(n: int) -> list[tuple[int, int]]:
-    """Where the rows held back of `n` begin and end; where too few would be left to learn from, all rows calibrate.
-
-    >>> from tsprune.blend import held_back
-    >>> held_back(1000), held_back(20)
-    ([(700, 1000), (0, 1000)], [(0, 20)])
-    """
-    late = round(HELD_BACK * n)
-    return [*([(n - late, n - late + min(MOST, late))] if late >= FEWEST else []), (0, n)]
-
-
-def taken(table: Table, stop: int) -> Table:
-    """The first rows of a table."""
-    return replace(table, values=table.values[:stop], time=None if table.time is None else table.time[:stop])
-
-
 def _covers(chain: tuple[Part, ...]) -> int:
     """Rows that a member's score speaks of alike."""
     return max((part.covers for part in chain if isinstance(part, WindowMatrix)), default=1)
-
-
-def _split(pipeline: Pipeline) -> tuple[list[Stage], Any]:
-    """The stages and the detector of a pipeline; its threshold is of no use here."""
-    steps = [step for _, step in pipeline.named_steps() if not isinstance(step, Threshold)]
-    stages = [step for step in steps if isinstance(step, Stage)]
-    if len(stages) != len(steps) - 1 or isinstance(steps[-1], Stage):
-        raise BadParameter(f"a member has the steps {steps}; it has stages, and one detector behind them.")
-    return stages, steps[-1]

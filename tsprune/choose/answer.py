@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from tsprune.blend import HELD_BACK, Blend
+from tsprune.blend import Blend
 from tsprune.choose.budget import Budget
 from tsprune.choose.choice import Choice
 from tsprune.choose.front import Option, Views, blended, bought, grown, options, pareto, recipes_of
@@ -17,6 +17,7 @@ from tsprune.choose.trial import Trial, run_trial
 from tsprune.errors import BadParameter
 from tsprune.kernels.agreement import spearman
 from tsprune.kernels.labelled import runs
+from tsprune.members import HELD_BACK
 from tsprune.params import check_choice, check_count
 from tsprune.series.table import read_table
 

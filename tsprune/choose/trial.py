@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from tsprune.blend import HELD_BACK, Learner, behind, calibrating, held_back, taken
 from tsprune.choose.budget import estimated_us
 from tsprune.errors import BadSeries
+from tsprune.members import HELD_BACK, Learner, behind, calibrating, held_back, taken
 from tsprune.model.blend import Tail
 from tsprune.model.nearest import Nearest
 from tsprune.progress import track

@@ -64,7 +64,7 @@ class Threshold(BaseEstimator):
     >>> Threshold(rate=0.1).fit(np.arange(100.0)).part_.threshold
     89.0
     >>> Threshold(rate=0.1, min_length=3).fit(np.arange(100.0)).part_.threshold
-    87.0
+    88.0
     """
 
     def __init__(

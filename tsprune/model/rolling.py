@@ -40,7 +40,7 @@ class RollingLevel(Level):
     >>> from tsprune.model.rolling import RollingLevel
     >>> drift = np.r_[np.tile([1.0, 2.0], 50), np.tile([11.0, 12.0], 100)]
     >>> level = RollingLevel(threshold=5.0, rate=0.05, rows=40)
-    >>> int(Level.exceeded(level, drift).sum()), int(level.exceeded(drift).sum())
+    >>> int(Level(5.0).exceeded(drift).sum()), int(level.exceeded(drift).sum())
     (200, 5)
     """
 

@@ -1,0 +1,116 @@
+"""What a blend is made of: presets, and how one member is learned, and scored on rows that it has not learned from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.base import clone
+
+from tsprune.detect import NearestRows, SubspaceDistance, Threshold, fit_detector
+from tsprune.errors import BadParameter, BadSeries
+from tsprune.features import Difference
+from tsprune.features.views import view
+from tsprune.model.blend import score_complete
+from tsprune.pipeline import Pipeline
+from tsprune.prune import Pruned
+from tsprune.series.stage import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tsprune.model.part import Part
+    from tsprune.series.table import Table
+    from tsprune.types import Floats, Matrix
+
+#: Share of the history on which members are calibrated: its last rows, at the most and at the least so many.
+HELD_BACK, MOST, FEWEST = 0.3, 1500, 30
+
+
+class Learner:
+    """Chains learned on one table; stages that begin several of them are learned once."""
+
+    def __init__(self, table: Table):
+        self.table = table
+        self.known: dict[tuple[str, ...], tuple[tuple[Part, ...], Table]] = {(): ((), table)}
+
+    def chain(self, member: Pipeline) -> tuple[tuple[Part, ...], Any]:
+        """The parts and the detector of a pipeline, learned."""
+        stages, detector = _split(member)
+        path: tuple[str, ...] = ()
+        for stage in stages:
+            parts, table = self.known[path]
+            path = (*path, f"{type(stage).__qualname__}{sorted(stage.get_params().items())}")
+            if path not in self.known:
+                fitted = clone(stage).learn(table)
+                values = fitted.part_.apply(table.values, table.slots)
+                self.known[path] = ((*parts, fitted.part_), table.with_values(values, fitted.names(table.columns)))
+        parts, table = self.known[path]
+        complete = table.values[~np.isnan(table.values).any(axis=1)]
+        if len(complete) < 2:
+            raise BadSeries(f"{len(complete)} of {len(table)} training rows are complete; a detector needs 2. Give a longer history.")
+        fitted = clone(detector).fit(complete) if isinstance(detector, Pruned) else fit_detector(detector, complete)
+        return parts, fitted.part_
+
+
+def behind(parts: tuple[Part, ...], table: Table) -> Matrix:
+    """What learned parts make of the rows of a table."""
+    values = table.values
+    for part in parts:
+        values = part.apply(values, table.slots)
+    return values
+
+
+def calibrating(detector: Any, rows: Matrix) -> Floats:
+    """Scores of rows held back, NaN for incomplete ones."""
+    scores = score_complete(detector, rows)
+    if np.isnan(scores).all():
+        raise BadSeries(f"none of {len(scores)} rows held back for calibration has a score. Give a longer history, or fill the gaps.")
+    return scores
+
+
+def mixed() -> list[tuple[str, Pipeline]]:
+    """Seven views that see different things: five with the distance to nearest training rows, two with Mahalanobis's."""
+    return [
+        ("point", Pipeline([view("point"), NearestRows(1, random_state=0)])),
+        ("change", Pipeline([Difference(), view("point"), NearestRows(1, random_state=0)])),
+        ("long window", Pipeline([view("long window"), NearestRows(1, random_state=0)])),
+        ("wide window", Pipeline([view("wide window"), SubspaceDistance()])),
+        ("short window", Pipeline([view("short window"), NearestRows(1, random_state=0)])),
+        ("window", Pipeline([view("window"), SubspaceDistance()])),
+        ("shape", Pipeline([view("shape"), NearestRows(1, random_state=0)])),
+    ]
+
+
+def point() -> list[tuple[str, Pipeline]]:
+    """One view of point statistics: the strongest simple detector, and better than a blend on short spikes."""
+    return [("point", Pipeline([view("point"), NearestRows(n_references=4000, random_state=0)]))]
+
+
+PRESETS: dict[str, Callable[[], list[tuple[str, Pipeline]]]] = {"mixed": mixed, "point": point}
+
+
+def held_back(n: int) -> list[tuple[int, int]]:
+    """Where the rows held back of `n` begin and end; where too few would be left to learn from, all rows calibrate.
+
+    >>> from tsprune.members import held_back
+    >>> held_back(1000), held_back(20)
+    ([(700, 1000), (0, 1000)], [(0, 20)])
+    """
+    late = round(HELD_BACK * n)
+    return [*([(n - late, n - late + min(MOST, late))] if late >= FEWEST else []), (0, n)]
+
+
+def taken(table: Table, stop: int) -> Table:
+    """The first rows of a table."""
+    return replace(table, values=table.values[:stop], time=None if table.time is None else table.time[:stop])
+
+
+def _split(pipeline: Pipeline) -> tuple[list[Stage], Any]:
+    """The stages and the detector of a pipeline; its threshold is of no use here."""
+    steps = [step for _, step in pipeline.named_steps() if not isinstance(step, Threshold)]
+    stages = [step for step in steps if isinstance(step, Stage)]
+    if len(stages) != len(steps) - 1 or isinstance(steps[-1], Stage):
+        raise BadParameter(f"a member has the steps {steps}; it has stages, and one detector behind them.")
+    return stages, steps[-1]
