@@ -193,8 +193,9 @@ def test_what_has_no_form_in_onnx_is_refused_with_the_way_out(tmp_path):
             model.to_onnx(tmp_path / "model.onnx")
 
 
-def test_a_threshold_that_moves_along_is_left_out(session):
-    model = tsp.Pipeline(["iforest", tsp.Threshold(rate=0.01, recalibrate=500)]).fit(HISTORY).freeze()
+@pytest.mark.parametrize("looks_back", [{"recalibrate": 500}, {"min_length": 3}])
+def test_a_threshold_that_looks_back_on_other_scores_is_left_out(session, looks_back):
+    model = tsp.Pipeline(["iforest", tsp.Threshold(rate=0.01, **looks_back)]).fit(HISTORY).freeze()
 
     assert len(session(model, ROWS)) == 1
 

@@ -67,7 +67,7 @@ def _scored(model: Model, graph: Graph, features: str) -> list[Any]:
     scores = DETECTORS[type(model.detector).__name__](model.detector, graph, graph.without_gaps(features))
     graph.add_named("score", "Where", graph.misses(features), graph.constant(np.nan), scores)
     outputs = [_told("score", np.float64, "n")]
-    if type(model.level).__name__ == "Level":
+    if not model.level.lookback:
         graph.add_named("anomaly", "Greater", "score", graph.constant(model.threshold))
         outputs.append(_told("anomaly", np.bool_, "n"))
     return outputs
