@@ -54,6 +54,20 @@ def test_only_what_a_node_compares_is_computed():
     assert small.parts[0].n_out < whole.parts[0].n_out
 
 
+def test_freezing_leaves_out_unread_features_only_when_asked():
+    forest = tsp.Pruned(IsolationForest(n_estimators=15, random_state=0), keep=0.02, guard=None, random_state=0)
+    pipeline = tsp.Pipeline([tsp.Windows(24), forest]).fit(HISTORY)
+    rows = NEW.copy()
+    rows[100] = np.nan
+
+    whole, small = pipeline.freeze(), pipeline.freeze(lean=True)
+
+    np.testing.assert_array_equal(whole.anomaly_score(rows), np.asarray(pipeline.anomaly_score(rows)))
+    assert small.detector.n_features < whole.detector.n_features
+    there = ~np.isnan(whole.anomaly_score(rows))
+    np.testing.assert_array_equal(small.anomaly_score(rows)[there], whole.anomaly_score(rows)[there])
+
+
 def test_a_model_that_reads_everything_is_left_alone():
     assert lean(whole := frozen(keep=1.0)) is whole
     svm = tsp.Pipeline([tsp.Windows(4), "ocsvm"]).fit(HISTORY).freeze()

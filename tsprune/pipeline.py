@@ -15,6 +15,7 @@ from tsprune.detect import Threshold, fit_detector
 from tsprune.errors import BadSeries, NotPrunable
 from tsprune.model import Model
 from tsprune.prune import Pruned
+from tsprune.prune.lean import lean as without_unread_features
 from tsprune.series.stage import Stage, lookback_time
 from tsprune.series.table import Table, joined, read_table
 from tsprune.steps import Steps
@@ -162,8 +163,15 @@ class Pipeline(Steps):
         """scikit-learn's labels: -1 for an anomaly, +1 for a normal row."""
         return np.where(np.asarray(self.detect(rows)), -1, 1)
 
-    def freeze(self) -> Model:
+    def freeze(self, *, lean: bool = False) -> Model:
         """The model: numpy arrays only, to be saved and scheduled.
+
+        Parameters
+        ----------
+        lean : bool
+            Leave out the features that no node of a forest compares any more; with any other detector nothing changes.  Every row that
+            has a score keeps it, bit for bit.  A row that has none because such a feature misses a value gets one, and the lookback
+            may get shorter.
 
         Raises
         ------
@@ -177,7 +185,7 @@ class Pipeline(Steps):
                     f"stage {name!r} looks into the future (causal = False): it is for analysis, and no job can run it. Leave it out."
                 )
         self.model_.detector.to_spec()  # an opaque detector refuses here
-        return self.model_
+        return without_unread_features(self.model_) if lean else self.model_
 
     def report(
         self,
