@@ -39,7 +39,7 @@ REACH, ROUNDS = 100, 14
 #: Jittered rows, besides the points that went, that corrections are learned from; a correction of few rows counts as so many fewer.
 QUERIES, SHRINKAGE = 1000, 8
 #: Of a cascade's filter: share of the points, neighbours, and share of the rows that are suspicious.
-FILTER, FILTER_NEIGHBOURS, SUSPICIOUS = 0.05, 8, 0.1
+FILTER, FILTER_NEIGHBOURS, SUSPICIOUS = 0.03, 5, 0.1
 
 
 def clean(points: Matrix, *, k: int = NEIGHBOUR, rule: float | Literal["mad"] = "mad", cap: float = CAP) -> Mask:
@@ -231,7 +231,7 @@ def condense(density: Density, n_points: int, *, queries: Matrix | None = None, 
 
 
 def cascade(density: Density, *, share: float = SUSPICIOUS, random_state: int | None = None) -> Cascade:
-    """A twentieth of the points as a filter before the exact factor.
+    """A few of the points, 3 %, as a filter before the exact factor.
 
     Parameters
     ----------
