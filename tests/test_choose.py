@@ -175,3 +175,38 @@ def test_nonsense_is_refused():
         Budget(bytes=-1)
     with pytest.raises(BadSeries, match="no view can be learned"):
         choose(PAST[:5])
+
+
+def several(n: int, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return np.column_stack([np.sin(np.arange(n) / 9) + 0.1 * rng.normal(size=n), rng.normal(size=n), np.arange(n) % 2.0])
+
+
+def test_of_several_columns_each_is_looked_at_alone_too():
+    rows = several(900)
+    choice = choose(rows[:700])
+
+    later = rows[700:].copy()
+    later[100:110, 0] = later[100, 0]  # one of them stands still, at values it has had
+
+    assert "2 measure something" in choice.reasons[0]
+    assert {"point of each column", "rows"} <= set(choice.report.loc[choice.report["chosen"], "view"])
+    assert 100 <= int(np.nanargmax(choice.pipeline.anomaly_score(later, context=rows[:700]))) < 115
+
+
+def test_one_measured_column_among_switches_is_looked_at_as_one_series():
+    rows = several(900)[:, [0, 2]]
+
+    choice = choose(rows[:700])
+
+    assert "long window" in set(choice.report["view"])
+    assert choice.pipeline.freeze().anomaly_score(rows).shape == (900,)
+
+
+def test_views_over_the_budget_alone_leave_room_for_the_others():
+    rows = np.random.default_rng(0).normal(size=(600, 40))
+
+    choice = choose(rows, budget=Budget.small())
+
+    assert choice.front.query("chosen")["us_per_row"].iloc[0] <= 10
+    assert "rows: nearest" in " ".join(choice.reasons)

@@ -87,8 +87,8 @@ def choose(
     table = read_table(history, name="history")
     truth = None if labels is None else _truth(labels, len(table))
     look = look_at(table)
-    views = views_of("point" if look.constant else preset, len(table.columns))
-    maker = Maker(look, len(table.columns), random_state)
+    views = views_of("point" if look.constant else preset, look.measured)
+    maker = Maker(look, random_state)
     judging, told = _judging(truth)
     trial = run_trial(table, judging, maker, recipes_of(views, len(table)), budget.seconds, random_state)
     chosen, front, bought_told = _chosen(trial, views, budget)
@@ -122,7 +122,7 @@ def _judging(truth: Ints | None) -> tuple[Ints | None, tuple[str, ...]]:
 
 
 def _chosen(trial: Trial, views: Views, budget: Budget) -> tuple[Option, pd.DataFrame, tuple[str, ...]]:
-    found = options(trial, views)
+    found = options(trial, views, budget)
     if trial.labels is not None:
         found.append(grown(trial, budget))
     chosen, allowed = bought(found, budget)

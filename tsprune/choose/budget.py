@@ -6,8 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tsprune.model.blend import Blend
+from tsprune.model.columns import Columns
 from tsprune.model.nearest import Nearest
 from tsprune.model.subspace import Subspace
+from tsprune.model.windows import WindowMatrix
 from tsprune.params import check_number
 
 if TYPE_CHECKING:
@@ -15,11 +18,11 @@ if TYPE_CHECKING:
 
     from tsprune.model.part import Part
 
-#: Microseconds per row of a view, and of a distance search: at rest, per point, per point and feature.  Measured on one core
+#: Microseconds per row of a view of one column, and of a distance search: at rest, per point, per point and feature.  Measured on one core
 #: of a server of 2022 with noise as data, which no search tree shortens: most series take half of it.
 VIEW_US, SEARCH_US, POINT_US, FEATURE_US = 0.5, 1.5, 1.4e-3, 1.0e-4
-#: The same of a subspace, per direction and feature.
-PRODUCT_US = 8e-4
+#: The same of a subspace, per direction and feature; of a calibrated tail; of a copied number.
+PRODUCT_US, TAIL_US, COPY_US = 8e-4, 0.2, 0.02
 
 
 @dataclass(frozen=True)
@@ -63,10 +66,19 @@ class Budget:
 
 
 def estimated_us(parts: Iterable[Part], detector: Any) -> float:
-    """Microseconds that a member takes per row, by the numbers of its points, directions and features."""
-    views = sum(VIEW_US for _ in parts)
+    """Microseconds that a member takes per row, by the numbers of its columns, points, directions and features."""
+    views = sum(_view_us(part) for part in parts)
     if isinstance(detector, Nearest):
         return views + SEARCH_US + detector.n_parts * (POINT_US + FEATURE_US * detector.n_features)
     if isinstance(detector, Subspace):
         return views + PRODUCT_US * detector.n_parts * detector.n_features
+    if isinstance(detector, Blend):
+        return views + sum(TAIL_US + estimated_us(detector.chain(k), member.detector) for k, member in enumerate(detector.members))
     return views + PRODUCT_US * detector.nbytes
+
+
+def _view_us(part: Part) -> float:
+    """Taking columns, or the values alone, costs next to nothing."""
+    if isinstance(part, Columns) or (isinstance(part, WindowMatrix) and part.lookback == 0):
+        return COPY_US * part.n_out
+    return VIEW_US * part.n_features

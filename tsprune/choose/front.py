@@ -55,7 +55,16 @@ def recipes_of(views: Views, n_rows: int) -> list[Recipe]:
     return [*searches[: len(views)], *subspaces, *searches[len(views) :]]
 
 
-def options(trial: Trial, views: Views) -> list[Option]:
+def options(trial: Trial, views: Views, budget: Budget) -> list[Option]:
+    """Blends of all views, and of those that the budget allows alone: the first ones, with none to all of their neighbour searches."""
+    known = trial.tried
+    alone = {recipe.view for recipe, one in known.items() if budget.allows(one.nbytes, one.us_per_row)}
+    sets = dict.fromkeys([*_sets(trial, views), *_sets(trial, [(view, kind) for view, kind in views if view in alone])])
+    whole = blended(trial, max(sets, key=lambda recipes: sum(known[recipe].nbytes for recipe in recipes)))
+    return [_option(trial, recipes, whole) for recipes in sets]
+
+
+def _sets(trial: Trial, views: Views) -> list[tuple[Recipe, ...]]:
     """The first views with as many neighbour searches as there can be, of every size, to the first view alone."""
     known = trial.tried
     sets: dict[tuple[Recipe, ...], None] = {}
@@ -69,8 +78,7 @@ def options(trial: Trial, views: Views) -> list[Option]:
                 found = tuple(recipe for recipe in recipes if recipe in known)
                 if found:
                     sets.setdefault(found)
-    whole = blended(trial, max(sets, key=lambda recipes: sum(known[recipe].nbytes for recipe in recipes)))
-    return [_option(trial, recipes, whole) for recipes in sets]
+    return list(sets)
 
 
 def grown(trial: Trial, budget: Budget, most: int = 8) -> Option:

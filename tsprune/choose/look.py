@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tsprune.errors import BadSeries
+from tsprune.features.switches import WithoutSwitches
 from tsprune.kernels.smooth import mad
 from tsprune.model.clock import NANOSECONDS
 from tsprune.signal import Deseason, find_periods
@@ -32,6 +33,8 @@ class Look:
 
     Attributes
     ----------
+    n_columns, measured : int
+        Columns, and those of them that take more than two values (all where none does).
     constant : bool
         No column ever changes.
     period : int
@@ -41,6 +44,8 @@ class Look:
     reasons : tuple of str
     """
 
+    n_columns: int
+    measured: int
     constant: bool
     period: int
     trend: int
@@ -50,18 +55,17 @@ class Look:
 def look_at(table: Table) -> Look:
     """Look at a history; with several columns no season is taken out."""
     values = table.values
+    n = values.shape[1]
+    measured = WithoutSwitches().learn(table).part_.n_out
     there = values[~np.isnan(values).any(axis=1)]
     if len(there) == 0 or (there == there[0]).all():
-        return Look(True, 0, 0, ("the history never changes: any other value is an anomaly, and there is nothing to weigh",))
-    if values.shape[1] > 1:
-        return Look(
-            False,
-            0,
-            0,
-            (f"{values.shape[1]} columns: each view sees all that measure something (more than two values), and no season is taken out",),
-        )
+        reason = "the history never changes: any other value is an anomaly, and there is nothing to weigh"
+        return Look(n, measured, True, 0, 0, (reason,))
+    if n > 1:
+        seen = f"{n} columns, of which {measured} measure something (more than two values): these are looked at, and no season is taken out"
+        return Look(n, measured, False, 0, 0, (seen,))
     period, reason = _season(table)
-    return Look(False, period, int(np.clip(2 * period, SHORTEST, LONGEST)) if period else 0, (reason,))
+    return Look(n, measured, False, period, int(np.clip(2 * period, SHORTEST, LONGEST)) if period else 0, (reason,))
 
 
 def _season(table: Table) -> tuple[int, str]:

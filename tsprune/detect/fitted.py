@@ -14,6 +14,7 @@ from sklearn.neighbors import LocalOutlierFactor
 from sklearn.svm import OneClassSVM
 
 from tsprune.detect.boundary import to_boundary
+from tsprune.detect.columns import to_columns
 from tsprune.detect.density import to_density, to_neighbours
 from tsprune.detect.forest import to_forest
 from tsprune.detect.nearest import NearestRows, to_nearest
@@ -38,6 +39,7 @@ SHORT_NAMES: dict[str, Callable[[int | None], Any]] = {
 
 #: Class of scikit-learn or PyOD -> how its fitted objects become a part of ours.  PyOD is not imported for this.
 CONVERTERS: dict[str, Callable[[Any], Detector]] = {
+    "EachColumn": to_columns,
     "IForest": to_forest,
     "IsolationForest": to_forest,
     "KNN": to_neighbours,

@@ -6,7 +6,9 @@ counts is that they differ, not which detector stands behind them.
 
 from __future__ import annotations
 
+from tsprune.features.catalogue import resolve
 from tsprune.features.windows import Windows
+from tsprune.model.windows import width_of
 from tsprune.params import check_choice
 
 #: View -> length of its windows, and their features.
@@ -37,3 +39,14 @@ def view(name: str) -> Windows:
     check_choice(VIEWS, view=name)
     length, features = VIEWS[name]
     return Windows(length, features, scale="none", floor=FLAT, bridge="auto")
+
+
+def view_width(name: str) -> int:
+    """Features that a view makes of one column.
+
+    >>> from tsprune.features.views import view_width
+    >>> view_width("point"), view_width("wide window")
+    (9, 32)
+    """
+    length, features = VIEWS[name]
+    return sum(width_of(feature, rows) for feature, rows in zip(*resolve(features, length), strict=True))

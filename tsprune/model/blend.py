@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from tsprune.errors import BadModelFile, BadParameter
+from tsprune.model.clock import Slots
 from tsprune.model.part import Part, Spec, read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tsprune.model.clock import Slots
     from tsprune.types import AnyArray, Floats, Json, Mask, Matrix
 
 #: The quantile of clean scores from which the tail is exponential.
@@ -180,6 +180,10 @@ class Blend(Part):
 
     def apply(self, values: Floats, clock: Slots) -> Floats:
         return self.blended(self.part_scores(values, clock))[:, None]
+
+    def anomaly_score(self, X: Floats) -> Floats:
+        """Scores of rows that need no context, such as features: a blend may stand behind a view, as the detector of a member."""
+        return self.apply(X, Slots.counted(len(X)))[:, 0]
 
     def part_scores(self, values: Floats, clock: Slots) -> Matrix:
         """The calibrated tail of each member, shape (n, n_members); NaN where it has no score."""

@@ -48,7 +48,7 @@ class WindowMatrix(Part):
 
     @property
     def n_out(self) -> int:
-        return self.n_features * sum(_width(name, length) for name, length in zip(self.features, self.lengths, strict=True))
+        return self.n_features * sum(width_of(name, length) for name, length in zip(self.features, self.lengths, strict=True))
 
     @property
     def lookback(self) -> int:
@@ -78,7 +78,7 @@ class WindowMatrix(Part):
             for length in set(self.lengths):
                 windows[length], missing[length] = bridged(clock.windows(values[:, j], length), self.bridge)
             for name, length in zip(self.features, self.lengths, strict=True):
-                width = _width(name, length)
+                width = width_of(name, length)
                 block = out[:, at : at + width]
                 block[...] = self._feature(name, windows[length], j)
                 block[missing[length]] = np.nan
@@ -98,13 +98,14 @@ class WindowMatrix(Part):
         for column in columns:
             for name, length in zip(self.features, self.lengths, strict=True):
                 if name in WIDE:
-                    names += [f"{column}__{name}_{length}[{back}]" for back in range(1 - _width(name, length), 1)]
+                    names += [f"{column}__{name}_{length}[{back}]" for back in range(1 - width_of(name, length), 1)]
                 else:
                     names.append(f"{column}__{name}" if name == "value" else f"{column}__{name}_{length}")
         return tuple(names)
 
 
-def _width(name: str, length: int) -> int:
+def width_of(name: str, length: int) -> int:
+    """Columns that a feature takes."""
     if name == "coarse":
         return n_pieces(length)
     return length if name in WIDE else 1
