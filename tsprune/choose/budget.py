@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from tsprune.model.part import Part
 
-#: Microseconds per row of a view of one column, and of a distance search: at rest, per point, per point and feature.  Measured on one core
-#: of a server of 2022 with noise as data, which no search tree shortens: most series take half of it.
-VIEW_US, SEARCH_US, POINT_US, FEATURE_US = 0.5, 1.5, 1.4e-3, 1.0e-4
+#: Microseconds per row of a view of one column, and of a search of the nearest point: at rest, per point, per point and feature.
+#: Measured on one core of a server of 2022 with noise as data, which no search tree shortens: most series take half of it.
+VIEW_US, SEARCH_US, POINT_US, FEATURE_US = 0.5, 0.5, 1.4e-3, 1.0e-4
 #: The same of a subspace, per direction and feature; of a calibrated tail; of a copied number.
 PRODUCT_US, TAIL_US, COPY_US = 8e-4, 0.2, 0.02
 
