@@ -109,6 +109,7 @@ def test_weights_count_and_a_weight_of_zero_silences():
     pd.testing.assert_series_equal(only, alone)
 
 
+@pytest.mark.filterwarnings("ignore:.*deletes spikes")
 def test_planted_anomalies_weigh_members_by_what_they_find_of_them():
     sees = Pipeline([Deseason(24), view("point"), NearestRows(1, random_state=0)])
     blurred = Pipeline([Denoise(method="mean", window=151, output="replace"), NearestRows(1, random_state=0)])

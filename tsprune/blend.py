@@ -181,8 +181,8 @@ class Blend(Pipeline):
         scores = self.blend_.blended(tails)
         return self._read(rows).scores(scores[len(scores) - len(rows) :])
 
-    def freeze(self) -> Model:
-        """The model: numpy arrays only, to be saved and scheduled.
+    def freeze(self, *, lean: bool = False) -> Model:
+        """The model: numpy arrays only, to be saved and scheduled; a blend reads all it computes, so `lean` changes nothing.
 
         Raises
         ------
@@ -196,7 +196,7 @@ class Blend(Pipeline):
                 "Use placement='end'."
             )
         self.model_.to_spec()  # an opaque detector refuses here
-        return self.model_
+        return super().freeze(lean=lean)
 
     # -- members and parameters -------------------------------------------------------------------------------------
 
