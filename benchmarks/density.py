@@ -130,7 +130,7 @@ def condensing(quick: bool) -> None:
             for name, cut in ways.items():
                 found[name].append(agreement(table, before, cut.anomaly_score(table.test), 1.0 / fewer))
         quick_one = cascade(whole, random_state=0)
-        found["cascade: filter of 3 % of the points"].append(
+        found["cascade: filter of 3 or 5 % of the points"].append(
             agreement(table, before, quick_one.anomaly_score(table.test), quick_one.work(table.test))
         )
     print(

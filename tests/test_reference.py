@@ -194,6 +194,14 @@ def test_a_row_gets_the_same_bits_alone_and_in_any_batch():
     np.testing.assert_array_equal(one_by_one, CASCADE.anomaly_score(HELD))
 
 
+def test_the_cascade_takes_the_filter_that_keeps_more_and_of_equals_the_smaller(monkeypatch):
+    monkeypatch.setattr("tsprune.prune.reference.FILTERS", ((0.001, 1), (0.05, 8)))
+    assert len(cascade(WHOLE, random_state=0).chosen) == round(0.05 * WHOLE.n_parts)
+
+    monkeypatch.setattr("tsprune.prune.reference.FILTERS", ((0.3, 8), (0.5, 8)))
+    assert len(cascade(WHOLE, random_state=0).chosen) == round(0.3 * WHOLE.n_parts)
+
+
 def test_a_saved_cascade_scores_the_same():
     spec = CASCADE.to_spec()
     whole = Density.from_spec(spec.parts[0].facts, spec.parts[0].arrays)

@@ -41,7 +41,7 @@ class Nodes:
 
 @dataclass(frozen=True)
 class Suspicion:
-    """LOF: 3 % of the reference points say which rows are suspicious; these alone are compared with all points.
+    """LOF: 3 or 5 % of the reference points say which rows are suspicious; these alone are compared with all points.
 
     The score of the other rows is coarse, and below that of the suspicious ones: alarms stay what they are at a fraction of the
     distances.  The file holds all points.

@@ -38,8 +38,10 @@ SPREADS = 3.0
 REACH, ROUNDS = 100, 14
 #: Jittered rows, besides the points that went, that corrections are learned from; a correction of few rows counts as so many fewer.
 QUERIES, SHRINKAGE = 1000, 8
-#: Of a cascade's filter: share of the points, neighbours, and share of the rows that are suspicious.
-FILTER, FILTER_NEIGHBOURS, SUSPICIOUS = 0.03, 5, 0.1
+#: Filters that a cascade is tried with, the cheapest first: share of the points, and neighbours.
+FILTERS = ((0.03, 5), (0.05, 8))
+#: Share of the rows that are suspicious to it, and of those whose alarms it is to keep.
+SUSPICIOUS, KEPT = 0.1, 0.01
 
 
 def clean(points: Matrix, *, k: int = NEIGHBOUR, rule: float | Literal["mad"] = "mad", cap: float = CAP) -> Mask:
@@ -231,7 +233,7 @@ def condense(density: Density, n_points: int, *, queries: Matrix | None = None, 
 
 
 def cascade(density: Density, *, share: float = SUSPICIOUS, random_state: int | None = None) -> Cascade:
-    """A few of the points, 3 %, as a filter before the exact factor.
+    """A few of the points, 3 or 5 %, as a filter before the exact factor: whichever keeps more of the training rows' top 1 %.
 
     Parameters
     ----------
@@ -256,9 +258,18 @@ def cascade(density: Density, *, share: float = SUSPICIOUS, random_state: int | 
     """
     check_share(share=share)
     path = Condensation(density, random_state=random_state)
-    kept = path.cover(max(1, round(FILTER * density.n_parts)))
+    tried = [_filtered(path, points, neighbours, share) for points, neighbours in FILTERS]
+    return max(tried, key=lambda one: one[0])[1]  # of equally good ones the cheapest
+
+
+def _filtered(path: Condensation, points: float, n_neighbors: int, share: float) -> tuple[float, Cascade]:
+    """A cascade, and the share of the top rows among the training rows outside its filter that are suspicious to it."""
+    density = path.density
+    kept = path.cover(max(1, round(points * density.n_parts)))
     chosen = np.flatnonzero(kept)
-    n_neighbors = min(FILTER_NEIGHBOURS, len(chosen))
+    n_neighbors = min(n_neighbors, len(chosen))
     rest = ~kept if not kept.all() else kept
-    level = float(np.quantile(density.keep(kept, n_neighbors).anomaly_score(density.points[rest]), 1.0 - share))
-    return Cascade(density, chosen, n_neighbors, level, float(np.quantile(path.factors[rest], 1.0 - share)))
+    coarse, factors = density.keep(kept, n_neighbors).anomaly_score(density.points[rest]), path.factors[rest]
+    level, ceiling = (float(np.quantile(scores, 1.0 - share)) for scores in (coarse, factors))
+    found = float((coarse[factors >= np.quantile(factors, 1.0 - KEPT)] > level).mean())
+    return found, Cascade(density, chosen, n_neighbors, level, ceiling)
