@@ -41,7 +41,7 @@ def choose(
 ) -> Choice:
     """Build a detector for a series: no period, window, detector or contamination is needed.
 
-    Several views of the series are each given a simple detector, and averaged as calibrated tails; measured on 98 real sources, that
+    Several views of the series are each given a simple detector, and averaged as calibrated tails; measured on 100 real sources, that
     beats every single detector, and any way of picking one (docs/choosing.md).  Then members, reference points and
     neighbour searches are pruned until the budget is met.
 
@@ -110,7 +110,7 @@ def _judging(truth: Ints | None) -> tuple[Ints | None, tuple[str, ...]]:
     """Labels that are fit to choose by, and what is to be said of them."""
     if truth is None:
         return None, (
-            "no labels: members are those that earned their place on other series, pruned by how far they agree with all of them",
+            "no labels: members are those that earned their place on other series; neighbour searches stay first, then what agrees with the whole",
         )
     late = truth[len(truth) - round(HELD_BACK * len(truth)) :]
     events = len(runs(late == 1))
