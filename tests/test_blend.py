@@ -66,7 +66,8 @@ def test_beyond_the_clean_scores_u_rises_by_one_per_mean_excess():
     assert low == pytest.approx(TAIL_U + 1.0)
     assert high - low == pytest.approx(1.0)
     assert tail.excess == pytest.approx(3.0, rel=0.05)
-    assert tail.u(np.array([1e12]))[0] == CAP
+    far, farther = tail.u(np.array([1e12, 1e13]))
+    assert CAP < far < farther < 3 * CAP
 
 
 @given(
@@ -82,7 +83,7 @@ def test_a_higher_score_never_has_a_lower_u_whatever_the_clean_scores_are(clean,
 
     assert (np.diff(u) >= 0).all()
     assert (u >= 0).all()
-    assert (u <= CAP).all()
+    assert np.isfinite(u).all()
 
 
 def test_no_clean_score_is_refused():

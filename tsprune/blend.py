@@ -7,7 +7,7 @@ members have in common (a season, a difference) is learned and applied once.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -18,8 +18,8 @@ from tsprune.detect import Threshold
 from tsprune.errors import BadParameter, BadSeries, NotPrunable
 from tsprune.kernels.windows import largest_ahead
 from tsprune.members import PRESETS, Learner, behind, calibrating, held_back, taken
-from tsprune.model.blend import CAP, Score, Tail
 from tsprune.model.blend import Blend as BlendPart
+from tsprune.model.blend import Score, Tail
 from tsprune.model.clock import Slots
 from tsprune.model.windows import WindowMatrix
 from tsprune.params import check_choice, check_number
@@ -146,8 +146,6 @@ class Blend(Pipeline):
         learner = clone(self.threshold) if self.threshold is not None else Threshold()
         start = time.perf_counter()
         learner.fit(self.held_back_, clock=self.clock_)
-        if learner.part_.threshold >= CAP:  # no score is above the largest: one that is as large as can be is an alarm
-            learner.part_ = replace(learner.part_, threshold=float(np.nextafter(CAP, 0.0)))
         self.fit_seconds_["threshold"] = time.perf_counter() - start
         only = np.eye(len(learned), dtype=bool)
         self.named_stages_ = {name: FittedMember(MemberPart(self.blend_.keep(only[k]))) for k, name in enumerate(learned)}

@@ -85,7 +85,7 @@ def mixed() -> list[tuple[str, Pipeline]]:
 
 def point() -> list[tuple[str, Pipeline]]:
     """One view of point statistics: the strongest simple detector, and better than a blend on short spikes."""
-    return [("point", Pipeline([view("point"), NearestRows(n_references=4000, random_state=0)]))]
+    return [("point", Pipeline([view("point"), NearestRows(1, random_state=0)]))]
 
 
 PRESETS: dict[str, Callable[[], list[tuple[str, Pipeline]]]] = {"mixed": mixed, "point": point}

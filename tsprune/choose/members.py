@@ -31,7 +31,7 @@ REFERENCES, MEANS = (2000, 800, 256, 128, 64), 256
 #: The same of several columns: of each column alone, of the rows, and of the rows with what they say of the last 8.
 WIDE: tuple[tuple[str, Literal["nearest", "subspace"]], ...] = (
     ("point of each column", "subspace"),
-    ("rows", "nearest"),
+    ("rows", "subspace"),
     ("recent rows", "subspace"),
     ("change of each column", "subspace"),
     ("wide window of each column", "subspace"),

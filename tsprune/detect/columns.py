@@ -41,7 +41,7 @@ class EachColumn(OutlierMixin, BaseEstimator):
     >>> from tsprune.detect.columns import EachColumn
     >>> X = np.random.default_rng(0).normal(size=(500, 4))
     >>> EachColumn(2).fit(X).decision_function(np.array([[0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 9.0, 0.0]])).round(1)
-    array([ 0., 10.])
+    array([ 0. , 11.9])
     """
 
     def __init__(self, width: int = 1):

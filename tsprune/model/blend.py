@@ -28,15 +28,17 @@ TAIL = 0.9
 TAIL_U = float(-np.log(1.0 - TAIL))
 #: Values that stand for the distribution below it.
 KNOTS = 32
-#: u is never above this: one member alone cannot say more than that.
+#: Above this u grows with the logarithm only: one member alone cannot say much more, and what is farther out still ranks higher.
 CAP = 20.0
+#: u - CAP is taken as no more than this, so that u stays finite.
+LARGEST = 1e300
 #: A row is scored where members with at least this share of the weight can score it.
 QUORUM = 0.5
 
 
 @dataclass(frozen=True)
 class Tail(Part):
-    """From a score to u, the negative logarithm of its tail probability among clean scores; at most 20.
+    """From a score to u, the negative logarithm of its tail probability among clean scores; above 20 only its logarithm grows.
 
     Parameters
     ----------
@@ -51,7 +53,7 @@ class Tail(Part):
     >>> from tsprune.model.blend import Tail
     >>> tail = Tail.of(np.random.default_rng(0).exponential(size=2000))
     >>> tail.u(np.array([0.5, 3.0, 6.0, 1e9])).round(1)
-    array([ 0.5,  2.9,  5.7, 20. ])
+    array([ 0.5,  2.9,  5.7, 40.6])
     """
 
     knots: Floats
@@ -93,7 +95,7 @@ class Tail(Part):
         beyond = (scores - self.knots[-1]) / self.excess
         inside = np.interp(scores, self.knots, self.levels)
         u: Floats = np.where(beyond > 0.0, TAIL_U + beyond, inside)
-        return np.minimum(u, CAP)
+        return np.minimum(u, CAP) + np.log1p(np.clip(u - CAP, 0.0, LARGEST))
 
     def check(self) -> None:
         if not len(self.knots) or len(self.levels) != len(self.knots) or (np.diff(self.knots) <= 0.0).any() or not self.excess > 0.0:
