@@ -80,12 +80,34 @@ def test_smoothers_of_many_series_stand_side_by_side(method):
         np.testing.assert_array_equal(fitted.model(name).anomaly_score(WIDE[name].to_numpy(), WIDE.index.to_numpy()), scores[name])
 
 
-def test_gaps_that_windows_bridge_are_bridged_in_a_panel():
-    pipeline = tsp.Pipeline([tsp.Windows(6, "point", bridge=1), "iforest"])
-    fitted = tsp.panel.fit(WIDE, pipeline, clusters=1)
-    scores = tsp.panel.score(fitted, WIDE)
-    np.testing.assert_array_equal(fitted.model("host-3").anomaly_score(WIDE["host-3"].to_numpy(), WIDE.index.to_numpy()), scores["host-3"])
-    assert scores.notna().sum().sum() > tsp.panel.score(tsp.panel.fit(WIDE, PLAIN, clusters=1), WIDE).notna().sum().sum()
+@pytest.mark.parametrize("features", ["point", ("raw", "shape", "statistics")])
+@pytest.mark.parametrize("bridge", [1, 5])
+def test_gaps_that_windows_bridge_are_bridged_in_a_panel(bridge, features):
+    """In series that share a matrix, in long gaps and short ones, behind a gap and across it: the scores of each series alone."""
+    holes = WIDE.mask(np.random.default_rng(0).random(WIDE.shape) < 0.1)
+    silent, bridging = (
+        tsp.panel.fit(holes, tsp.Pipeline([tsp.Windows(9, features, bridge=gap), "subspace"]), clusters=1) for gap in (0, bridge)
+    )
+    scores = tsp.panel.score(bridging, holes)
+    for name in holes:
+        alone = bridging.model(name).anomaly_score(holes[name].to_numpy(), holes.index.to_numpy())
+        np.testing.assert_array_equal(alone, scores[name].to_numpy())
+    assert scores.notna().sum().sum() > tsp.panel.score(silent, holes).notna().sum().sum()
+    context = bridging.lookback
+    np.testing.assert_array_equal(tsp.panel.score(bridging, holes[90:130], context=holes[90 - context : 90]), scores[90:130])
+
+
+def test_a_fleet_bridges_the_gaps_that_its_series_usually_have():
+    rng = np.random.default_rng(0)
+    steady = pd.DataFrame(rng.normal(size=(600, 4)), columns=list("abcd"))
+    gappy = steady.copy()
+    for start in range(20, 580, 25):
+        gappy.iloc[start : start + 6] = np.nan
+    pipeline = tsp.Pipeline([tsp.Windows(16, "point"), "iforest"])
+    assert [tsp.panel.fit(frame, pipeline, clusters=1).fleet.windows[0].bridge for frame in (steady, gappy)] == [3, 6]
+    model = tsp.panel.fit(gappy, pipeline, clusters=1)
+    assert tsp.panel.score(model, gappy).notna().equals(gappy.notna() & (np.arange(600) >= 9)[:, None])
+    assert tsp.panel.learn(model, steady.rename(columns={"a": "e"})[["e"]]).fleet.windows == model.fleet.windows
 
 
 def test_wide_and_long_frames_mean_the_same(model):
@@ -318,7 +340,7 @@ def test_what_many_series_cannot_learn_is_refused():
     with pytest.raises(BadParameter, match="in any order, then Windows"):
         tsp.panel.fit(WIDE, tsp.Pipeline([tsp.Windows(4), tsp.Deseason(24), "iforest"]))
     with pytest.raises(BadParameter, match="bridge"):
-        tsp.panel.fit(WIDE, tsp.Pipeline([tsp.Windows(4, bridge="auto"), "iforest"]))
+        tsp.panel.fit(WIDE, tsp.Pipeline([tsp.Windows(4, bridge=-1), "iforest"]))
     with pytest.raises(BadParameter, match="clusters"):
         tsp.panel.fit(WIDE, PLAIN, clusters=0)
     with pytest.raises(NotPrunable):
@@ -341,7 +363,7 @@ def test_the_sample_is_the_same_whoever_draws_it():
     from tsprune.panel.learn import Sample, learn_piece, unpacked
     from tsprune.panel.plan import Plan
 
-    rows, plan = read_frame(WIDE, Names()).rows, Plan.of(PLAIN, 0)
+    rows, plan = read_frame(WIDE, Names()).rows, Plan.of(PLAIN, 0).bridging(1)
     _, whole = unpacked(learn_piece(rows, plan, 100))
     parts = [unpacked(learn_piece(rows.only([k]), plan, 100))[1] for k in range(len(rows.names))]
     joined = Sample.joined(parts).lowest(100)

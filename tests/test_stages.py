@@ -33,7 +33,9 @@ STAGES = [
     features.Difference(),
     features.Windows(),
     features.Windows(24, features=("point", "shape", "statistics")),
-    features.Windows(70, features=("coarse", "point"), bridge="auto"),
+    features.Windows(70, features=("coarse", "point")),
+    features.Windows(5, bridge=0),
+    features.Windows(9, features=("raw", "shape"), bridge=20),
     features.SelectFeatures(),
 ]
 

@@ -13,9 +13,8 @@ from tsprune.detect.standard import standard
 from tsprune.errors import BadParameter
 from tsprune.features import Difference, Windows
 from tsprune.features.views import VIEWS, view
-from tsprune.kernels.windows import coarse, largest_ahead, n_pieces
+from tsprune.kernels.windows import bridged, coarse, largest_ahead, n_pieces
 from tsprune.model.nearest import STEP, Nearest
-from tsprune.model.windows import bridged
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(500, 4)) @ RNG.normal(size=(4, 4))
@@ -63,7 +62,7 @@ def test_a_lone_missing_value_silences_no_window_of_a_view_but_all_plain_ones_th
     x = RNG.normal(size=(300, 1))
     x[200] = np.nan
 
-    plain = Windows(32, "raw", scale="none").fit(x).transform(x)
+    plain = Windows(32, "raw", scale="none", bridge=0).fit(x).transform(x)
     seen = view("point").fit(x).transform(x)
 
     assert np.isnan(plain[200:232]).any(axis=1).all()

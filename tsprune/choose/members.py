@@ -81,7 +81,7 @@ class Maker:
             return [WithoutSwitches(), Windows(1, "value", scale="none")]
         if name in EACH:
             return [WithoutSwitches(), *([Difference()] if name.startswith("change") else []), view(EACH[name])]
-        return [WithoutSwitches(), Windows(RECENT, MANY, scale="none", bridge="auto")]
+        return [WithoutSwitches(), Windows(RECENT, MANY, scale="none")]
 
     def _detector(self, recipe: Recipe) -> Any:
         if recipe.view in EACH:

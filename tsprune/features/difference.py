@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tsprune.features.windows import usual_gap
+from tsprune.features.windows import SHORTEST, gaps_of, usual_gap
 from tsprune.model.difference import Difference as Part
 from tsprune.series.stage import Stage
 
@@ -34,4 +34,4 @@ class Difference(Stage):
         return tuple(f"{column}__difference" for column in columns)
 
     def _learn(self, table: Table) -> Part:
-        return Part(table.values.shape[1], usual_gap(table) + 1)
+        return Part(table.values.shape[1], max(SHORTEST, usual_gap(gaps_of(table))) + 1)

@@ -38,7 +38,7 @@ def view(name: str) -> Windows:
     """
     check_choice(VIEWS, view=name)
     length, features = VIEWS[name]
-    return Windows(length, features, scale="none", floor=FLAT, bridge="auto")
+    return Windows(length, features, scale="none", floor=FLAT)
 
 
 def view_width(name: str) -> int:

@@ -15,7 +15,7 @@ from tsprune.series.stage import Stage
 
 if TYPE_CHECKING:
     from tsprune.series.table import Table
-    from tsprune.types import Floats
+    from tsprune.types import Floats, Ints
 
 
 #: Gaps that are bridged where it is left to us: at least, and at the most so many slots.
@@ -41,7 +41,8 @@ class Windows(Stage):
         flat window stays flat, with a lower one its noise counts as a shape.
     bridge : int or "auto"
         The longest gap, in slots, that does not silence the windows it lies in: it counts as the value before it.  0: every missing
-        value does.  "auto": as long as gaps usually are in the training rows, from 3 to 32 slots.
+        value does.  "auto": as long as gaps usually are in the training rows, at least 3 slots and at most 32, and never so long that it
+        counts for much: at most half a window, and a quarter of one where no such gaps were seen.
 
     Attributes
     ----------
@@ -69,7 +70,7 @@ class Windows(Stage):
         features: str | tuple[str, ...] = ("raw", "statistics"),
         scale: Literal["robust", "none"] = "robust",
         floor: float = 1e-3,
-        bridge: int | Literal["auto"] = 0,
+        bridge: int | Literal["auto"] = "auto",
     ):
         self.length = length
         self.features = features
@@ -93,7 +94,7 @@ class Windows(Stage):
         names, lengths = resolve(self.features, self.length_)
         share = check_number(floor=self.floor, low=0.0, open_low=True)
         floor = np.array([max(share * _spread(table.values[:, j]), 1e-300) for j in range(d)])
-        bridge = usual_gap(table) if self.bridge == "auto" else check_count(bridge=self.bridge, low=0, high=2**20)
+        bridge = self._bridge(table)
         plain = WindowMatrix(d, names, lengths, floor, np.zeros(0), np.ones(0), bridge)
         raw = plain.raw(table.values, table.slots)
         if np.isnan(raw).any(axis=1).all() and self.length != "auto":
@@ -105,6 +106,11 @@ class Windows(Stage):
         part = WindowMatrix(d, names, lengths, floor, centre, scale, bridge)
         self.min_lookback_ = part.min_lookback
         return part
+
+    def _bridge(self, table: Table) -> int:
+        if self.bridge != "auto":
+            return check_count(bridge=self.bridge, low=0, high=2**20)
+        return bridge_over(usual_gap(gaps_of(table)), self.length_)
 
     def _scaling(self, raw: Floats) -> tuple[Floats, Floats]:
         width = raw.shape[1]
@@ -121,8 +127,39 @@ def _spread(column: Floats) -> float:
     return float(np.std(there)) if len(there) else 0.0
 
 
-def usual_gap(table: Table) -> int:
-    """Missing slots in a row that a series usually has: all but one in a hundred of its gaps are no longer."""
-    slots = table.slots.absolute
-    gaps = np.diff(slots[~np.isnan(table.values).any(axis=1)]) - 1
-    return int(np.clip(np.quantile(gaps, 0.99) if len(gaps) else 0, SHORTEST, LONGEST))
+def gaps_of(table: Table) -> Ints:
+    """The gaps between the complete rows of a table, as `count_gaps` counts them."""
+    return count_gaps(table.slots.absolute[~np.isnan(table.values).any(axis=1)])
+
+
+def count_gaps(slots: Ints) -> Ints:
+    """How many gaps of 0, 1, ... 32 or more missing slots lie between neighbouring rows, shape (33,).
+
+    >>> import numpy as np
+    >>> from tsprune.features.windows import count_gaps
+    >>> count_gaps(np.array([0, 1, 2, 5]))[:4]
+    array([2, 0, 1, 0])
+    """
+    return np.bincount(np.clip(np.diff(slots) - 1, 0, LONGEST), minlength=LONGEST + 1)
+
+
+def usual_gap(counts: Ints) -> int:
+    """Missing slots in a row that a series usually has: all but one in a hundred of its gaps are no longer.
+
+    >>> import numpy as np
+    >>> from tsprune.features.windows import usual_gap
+    >>> usual_gap(np.array([90, 0, 0, 0, 10])), usual_gap(np.array([999, 1]))
+    (4, 0)
+    """
+    ranked = np.cumsum(counts)
+    return int(np.searchsorted(ranked, 0.99 * (ranked[-1] - 1), side="right")) if ranked[-1] else 0
+
+
+def bridge_over(gap: int, length: int) -> int:
+    """The longest gap that windows of some length are to bridge where gaps are usually so long.
+
+    >>> from tsprune.features.windows import bridge_over
+    >>> bridge_over(0, length=16), bridge_over(5, length=16), bridge_over(20, length=16), bridge_over(0, length=3)
+    (3, 5, 8, 0)
+    """
+    return min(max(gap, min(SHORTEST, length // 4)), length // 2)

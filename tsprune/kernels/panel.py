@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from tsprune.kernels.windows import STATISTICS, coarse, n_pieces, normalised
+from tsprune.kernels.windows import STATISTICS, bridged, carried, coarse, n_pieces, normalised
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +77,7 @@ def feature_widths(names: Sequence[str], lengths: Sequence[int]) -> list[int]:
     ]
 
 
-def window_features(values: Matrix, ends: Ints, names: Sequence[str], lengths: Sequence[int], floor: Floats) -> Floats:
+def window_features(values: Matrix, ends: Ints, names: Sequence[str], lengths: Sequence[int], floor: Floats, bridge: int = 0) -> Floats:
     """Features of the trailing windows of every column that end at some rows.
 
     Parameters
@@ -90,12 +90,34 @@ def window_features(values: Matrix, ends: Ints, names: Sequence[str], lengths: S
         As in a `WindowMatrix`.
     floor : ndarray, shape (d,)
         The smallest standard deviation that a "shape" is divided by.
+    bridge : int
+        The longest gap that does not silence a window, as in a `WindowMatrix`.
 
     Returns
     -------
     ndarray, shape (r, d, width)
         NaN where a window misses a value.
     """
+    gap = np.isnan(values) if bridge else np.zeros(0, dtype=bool)
+    if not gap.any():
+        return _unbridged(values, ends, names, lengths, floor)
+    out = _unbridged(carried(values, bridge), ends, names, lengths, floor)
+    silent = gap[ends]
+    out[silent] = np.nan
+    widths = feature_widths(names, lengths)
+    starts = np.cumsum(widths) - widths
+    for length in set(lengths):
+        own = [(name, slice(at, at + width)) for name, at, width, n in zip(names, starts, widths, lengths, strict=True) if n == length]
+        row, column = np.nonzero(gap[ends - (length - 1)] & ~silent)  # what came before the window is not to be seen in it
+        filled, missing = bridged(sliding_window_view(values, length, axis=0)[ends[row] - (length - 1), column], bridge)
+        for name, at in own:
+            block = _feature(name, filled, floor[column])
+            block[missing] = np.nan
+            out[row, column, at] = block
+    return out
+
+
+def _unbridged(values: Matrix, ends: Ints, names: Sequence[str], lengths: Sequence[int], floor: Floats) -> Floats:
     widths = feature_widths(names, lengths)
     out = np.empty((len(ends), values.shape[1], sum(widths)))
     if len(ends) * values.shape[1] * max(lengths) >= COMPILE_FROM:

@@ -169,6 +169,38 @@ def nan_median(rows: Floats, axis: int = 1) -> Floats:
     return np.where(count > 0, 0.5 * low + 0.5 * high, np.nan)
 
 
+def bridged(windows: Floats, most: int) -> tuple[Floats, Mask]:
+    """Windows with gaps of at most so many values filled by the value before, and which of them miss more, or their last value.
+
+    A gap at the beginning of a window is filled by the value after it.
+
+    >>> import numpy as np
+    >>> from tsprune.kernels.windows import bridged
+    >>> filled, missing = bridged(np.array([[np.nan, 1.0, np.nan, 3.0], [1.0, np.nan, np.nan, 2.0]]), most=1)
+    >>> filled[0], missing
+    (array([1., 1., 1., 3.]), array([False,  True]))
+    """
+    there = ~np.isnan(windows)
+    at = np.arange(windows.shape[1])
+    last = np.maximum.accumulate(np.where(there, at, -1), axis=1)
+    first = there.argmax(axis=1)
+    missing: Mask = ~there[:, -1] | (first > most) | (np.where(last >= 0, at - last, 0) > most).any(axis=1)
+    return np.take_along_axis(windows, np.where(last >= 0, last, first[:, None]), axis=1), missing
+
+
+def carried(line: Floats, most: int) -> Floats:
+    """Values one slot after the other (n, d), the first `most` missing ones of each gap as the value before it.
+
+    >>> import numpy as np
+    >>> from tsprune.kernels.windows import carried
+    >>> carried(np.array([[np.nan], [1.0], [np.nan], [np.nan]]), most=1).ravel()
+    array([nan,  1.,  1., nan])
+    """
+    at = np.arange(len(line))[:, None]
+    last = np.maximum.accumulate(np.where(np.isnan(line), -1, at), axis=0)
+    return np.where((last >= 0) & (at - last <= most), np.take_along_axis(line, np.maximum(last, 0), axis=0), np.nan)
+
+
 def middle_of(layers: Sequence[Floats]) -> tuple[Floats, Ints]:
     """Median over arrays of one shape without their NaN, and how many there are; few layers are sorted by exchanges of neighbours.
 

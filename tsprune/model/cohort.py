@@ -13,7 +13,6 @@ import numpy as np
 
 from tsprune.kernels.panel import window_features
 from tsprune.model import joining
-from tsprune.model.clock import Slots
 from tsprune.model.columns import Columns
 from tsprune.model.joining import Phases
 from tsprune.model.windows import WindowMatrix
@@ -21,6 +20,7 @@ from tsprune.model.windows import WindowMatrix
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
+    from tsprune.model.clock import Slots
     from tsprune.model.member import Fleet, Member
     from tsprune.types import Floats, Ints, Mask, Matrix
 
@@ -209,7 +209,5 @@ def raw_features(part: WindowMatrix, channels: Matrix, slots: Slots) -> Floats:
 
 def _raw(part: WindowMatrix, grid: Matrix, ends: Ints, n: int) -> Floats:
     """Features of n series side by side, not yet scaled, shape (r, n, n_out)."""
-    if part.bridge:  # gaps that are filled within a window have no fast form
-        slots, m = Slots.counted(len(grid)), part.n_features
-        return np.stack([part.raw(grid[:, s * m : (s + 1) * m], slots)[ends] for s in range(n)], axis=1)
-    return window_features(grid, ends, part.features, part.lengths, np.tile(part.floor, n)).reshape(len(ends), n, part.n_out)
+    features = window_features(grid, ends, part.features, part.lengths, np.tile(part.floor, n), part.bridge)
+    return features.reshape(len(ends), n, part.n_out)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tsprune.kernels.windows import STATISTICS, coarse, n_pieces, normalised
+from tsprune.kernels.windows import STATISTICS, bridged, coarse, n_pieces, normalised
 from tsprune.model.part import Part
 
 if TYPE_CHECKING:
     from tsprune.model.clock import Slots
-    from tsprune.types import Floats, Mask
+    from tsprune.types import Floats, Ints, Mask
 
 #: Features that are several values, not one number: one per slot of the window, or ("coarse") per piece of it.
 WIDE = ("coarse", "raw", "shape")
@@ -74,14 +74,16 @@ class WindowMatrix(Part):
         out = np.empty((len(values), self.n_out))
         at = 0
         for j in range(self.n_features):
-            windows, missing = {}, {}
-            for length in set(self.lengths):
-                windows[length], missing[length] = bridged(clock.windows(values[:, j], length), self.bridge)
+            windows = {length: clock.windows(values[:, j], length) for length in set(self.lengths)}
+            gaps = {length: _gaps(own, self.bridge) for length, own in windows.items()}
             for name, length in zip(self.features, self.lengths, strict=True):
                 width = width_of(name, length)
                 block = out[:, at : at + width]
                 block[...] = self._feature(name, windows[length], j)
-                block[missing[length]] = np.nan
+                missing, rows, filled = gaps[length]
+                block[missing] = np.nan
+                if len(rows):
+                    block[rows] = self._feature(name, filled, j)
                 at += width
         return out
 
@@ -111,27 +113,9 @@ def width_of(name: str, length: int) -> int:
     return length if name in WIDE else 1
 
 
-def bridged(windows: Floats, most: int) -> tuple[Floats, Mask]:
-    """Windows with gaps of at most so many values filled by the value before, and which of them miss more, or their last value.
-
-    >>> import numpy as np
-    >>> from tsprune.model.windows import bridged
-    >>> filled, missing = bridged(np.array([[np.nan, 1.0, np.nan, 3.0], [1.0, np.nan, np.nan, 2.0]]), most=1)
-    >>> filled[0], missing
-    (array([1., 1., 1., 3.]), array([False,  True]))
-    """
-    gaps = np.isnan(windows)
-    missing: Mask = np.asarray(gaps.any(axis=1))
-    if most == 0 or not missing.any():
-        return windows, missing
-    some = np.flatnonzero(missing & ~gaps[:, -1])
-    there = ~gaps[some]
-    at = np.arange(windows.shape[1])
-    last = np.maximum.accumulate(np.where(there, at, -1), axis=1)
-    first = there.argmax(axis=1)
-    short = (first <= most) & (np.where(last >= 0, at - last, 0) <= most).all(axis=1)
-    filled = windows.copy()
-    source = np.where(last >= 0, last, first[:, None])[short]
-    filled[some[short]] = np.take_along_axis(windows[some[short]], source, axis=1)
-    missing[some[short]] = False
-    return filled, missing
+def _gaps(windows: Floats, bridge: int) -> tuple[Mask, Ints, Floats]:
+    """Which windows miss a value; those of them whose gaps are bridged, and these as they are then."""
+    missing: Mask = np.asarray(np.isnan(windows).any(axis=1))
+    rows = np.flatnonzero(missing & ~np.isnan(windows[:, -1])) if bridge else np.empty(0, np.int64)
+    filled, refused = bridged(windows[rows], bridge)
+    return missing, rows[~refused], filled[~refused]

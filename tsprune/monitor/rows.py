@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from tsprune.types import Floats, Ints, Mask, Matrix
 
@@ -55,24 +55,16 @@ class Rows:
         return np.searchsorted(self.code, np.arange(len(self.names) + 1))
 
 
-def coded(names: Iterable[object], count: int) -> tuple[tuple[str, ...], Ints]:
+def coded(names: Sequence[object]) -> tuple[tuple[str, ...], Ints]:
     """Names of rows as distinct clean names and, for each row, which of them it has.
 
     >>> from tsprune.monitor.rows import coded
-    >>> coded(["b", "a", "b"], 3)
+    >>> coded(["b", "a", "b"])
     (('b', 'a'), array([0, 1, 0]))
     """
     by_name: dict[str, int] = {}
-    by_raw: dict[object, int] = {}
-
-    def code(raw: object) -> int:
-        found = by_raw.get(raw)
-        if found is None:
-            found = by_raw[raw] = by_name.setdefault(clean(raw), len(by_name))
-        return found
-
-    codes = np.fromiter(map(code, names), np.int64, count)
-    return tuple(by_name), codes
+    code = {raw: by_name.setdefault(clean(raw), len(by_name)) for raw in dict.fromkeys(names)}
+    return tuple(by_name), np.fromiter(map(code.__getitem__, names), np.int64, len(names))
 
 
 def clean(name: object) -> str:

@@ -87,7 +87,7 @@ def blank_model(config: JobConfig) -> Blank:
 def rows_of(raw: RawTable, stamps: Stamps, clock: Any, name: str, *, in_order: bool = True) -> Rows:
     """Columns as a source gave them, as rows; without a column of series all rows are of one, named as the job."""
     n = len(raw.times)
-    names, code = coded(raw.series, n) if raw.series is not None else ((name,), np.zeros(n, np.int64))
+    names, code = coded(raw.series) if raw.series is not None else ((name,), np.zeros(n, np.int64))
     step, origin = (clock.step, clock.origin) if clock.kind == "time" else (1, 0)
     time = stamps.parse(raw.times, code, step, origin)
     fine = time != UNREADABLE

@@ -160,7 +160,14 @@ def _number(value: Any) -> float:
 
 def _texts(values: Sequence[Any]) -> tuple[Ints, np.ndarray]:
     """Nanoseconds, and which of them carry no zone; texts of one plain form are read all at once."""
-    texts = [value.strip() if isinstance(value, str) else "" for value in values]
+    texts = [value if isinstance(value, str) else "" for value in values]
+    place = {text: k for k, text in enumerate(dict.fromkeys(texts))}  # the series of a fleet have their times in common
+    moments, naive = _distinct([text.strip() for text in place])
+    at = np.fromiter(map(place.__getitem__, texts), np.int64, len(texts))
+    return moments[at], naive[at]
+
+
+def _distinct(texts: Sequence[str]) -> tuple[Ints, np.ndarray]:
     together, n = "".join(texts), len(texts)
     tail = next((tail for tail in _UTC_TAILS if together.count(tail) == n), "")
     if together.count("-") == 2 * n and ("+" in together) == ("+" in tail) and min(map(len, texts), default=0) >= 10:

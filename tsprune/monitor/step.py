@@ -52,12 +52,13 @@ class Stepper:
         moved: dict[str, Cursor] = {}
         alerts: list[Alert] = []
         zone = self._zone(fresh.code, settled, scored, before)
+        alarmed = np.bincount(fresh.code[scored.alarm], minlength=len(before)) > 0
         for code in np.flatnonzero(np.diff(bounds)).tolist():
             name, old, here = rows.names[code], before[code], slice(int(bounds[code]), int(bounds[code + 1]))
             newest = max(old.newest, int(fresh.time[here.stop - 1]))
             until = settled_at(newest, front, self.config.schedule.late, old.settled)
             episode = ""
-            if old.episode or name in zone or scored.alarm[here].any():
+            if old.episode or name in zone or alarmed[code]:
                 episode, found = self._walked(name, old, until, fresh.time[here], _part(scored, here), zone.get(name, ()))
                 alerts += found
             moved[name] = Cursor(until, newest, episode)

@@ -11,12 +11,14 @@ import numpy as np
 
 from tsprune.engines import engine_for
 from tsprune.errors import BadSeries
+from tsprune.features.windows import LONGEST, bridge_over, usual_gap
 from tsprune.model import file
 from tsprune.panel.finish import clock_key, finish_bytes
 from tsprune.panel.frames import Names, read_frame
 from tsprune.panel.learn import (
     Learned,
     Sample,
+    count_piece,
     learn_piece,
     unpacked,
 )
@@ -130,10 +132,12 @@ def fit_pieces(
     sample: int,
     recipe: Recipe,
 ) -> PanelModel:
-    """Learn from pieces of whole series, which are read two or three times: `pieces(wanted=None)` gives them again."""
+    """Learn from pieces of whole series, which are read two to four times: `pieces(wanted=None)` gives them again."""
     check_count(sample=sample, low=2)
     if clusters != "auto":
         check_count(clusters=clusters)
+    if plan.asks_gaps:
+        plan = plan.bridging(_usual_gap(pieces, plan, engine))
     learned, drawn = _learned(pieces, plan, engine, sample)
     clocks, members = _clocks(learned)
     able = [one for one in learned if one.member is not None]
@@ -153,6 +157,18 @@ def fit_pieces(
     fleet = learn_shared(plan, able, drawn, clocks, typical, labels)
     members = {name: replace(member, detector=int(labels[k])) for k, (name, member) in enumerate(members.items())}
     return _finished(pieces, plan, engine, fleet, members, recipe, sharing)
+
+
+def _usual_gap(pieces: Callable[..., Iterable[Rows]], plan: Plan, engine: Engine) -> int:
+    """The gap that windows bridge: as long as gaps usually are in all series together."""
+    counts = np.zeros(LONGEST + 1, np.int64)
+    for content in engine.map(_count_bytes, map(rows_to_bytes, pieces())):
+        counts += unpack(content)[0]["counts"]
+    return bridge_over(usual_gap(counts), plan.length)
+
+
+def _count_bytes(content: bytes) -> bytes:
+    return count_piece(rows_from_bytes(content))
 
 
 def _learned(pieces: Callable[..., Iterable[Rows]], plan: Plan, engine: Engine, count: int) -> tuple[list[Learned], Sample | None]:

@@ -12,6 +12,7 @@ import pandas as pd
 from sklearn.base import clone
 
 from tsprune.errors import BadSeries
+from tsprune.features.windows import count_gaps
 from tsprune.kernels.smooth import scale_of
 from tsprune.model import file
 from tsprune.model.cohort import Cohort, raw_features
@@ -192,6 +193,12 @@ def describe(features: Floats) -> Floats:
 
 
 # -- a piece --------------------------------------------------------------------------------------------------------------------
+
+
+def count_piece(rows: Rows) -> bytes:
+    """How many gaps of each length the series of a piece have, as bytes."""
+    counts = [count_gaps(history.slots.absolute) for history in histories(rows) if len(history.value)]
+    return pack({"counts": np.sum(counts, axis=0, dtype=np.int64) if counts else np.zeros(1, np.int64)})
 
 
 def learn_piece(rows: Rows, plan: Plan, count: int) -> bytes:

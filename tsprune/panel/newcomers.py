@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tsprune.errors import BadSeries
 from tsprune.model import file
+from tsprune.model.windows import WindowMatrix
 from tsprune.panel.finish import clock_key, finish_piece, joined_to_cluster
 from tsprune.panel.frames import Names, read_frame
 from tsprune.panel.learn import histories, learn_alone
@@ -61,6 +62,8 @@ def learn(
     """
     recipe = model.recipe or Recipe(pipeline, 0)
     plan = Plan.of(recipe.pipeline if pipeline is None else pipeline, recipe.random_state)
+    if plan.asks_gaps:
+        plan = plan.bridging(next(part.bridge for part in model.fleet.windows if isinstance(part, WindowMatrix)))
     rows = read_frame(frame, Names(id, time, value)).rows
     if rows.stamps == (model.fleet.clocks[0].kind == "index"):
         raise BadSeries("the times are of another kind than those learned from: give timestamps, or whole numbers, as in the history.")

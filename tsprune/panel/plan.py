@@ -15,6 +15,7 @@ from tsprune.features.catalogue import resolve
 from tsprune.kernels.smooth import scale_of
 from tsprune.model.clock import Clock
 from tsprune.model.windows import WindowMatrix
+from tsprune.params import check_count
 from tsprune.pipeline import Pipeline
 from tsprune.prune import Pruned
 from tsprune.series.table import Table
@@ -74,18 +75,32 @@ class Plan:
                 raise BadParameter(
                     f"the pipeline has {stage!r}; a panel takes Deseason, Detrend, Denoise and Difference in any order, then Windows, then SelectFeatures."
                 )
-        if windows is not None and windows.bridge == "auto":
-            raise BadParameter("Windows(bridge='auto') looks at the gaps of one series; for a panel give the longest gap in rows, or 0.")
+        if windows is not None and windows.bridge != "auto":
+            check_count(bridge=windows.bridge, low=0, high=2**20)
         if detector is None or isinstance(detector, (*OWN, Windows, SelectFeatures)):
             raise BadParameter("the pipeline ends without a detector; put one last, such as 'iforest' or Pruned('lof').")
         return cls(tuple(stages), windows, select, detector, threshold, random_state)
+
+    @property
+    def asks_gaps(self) -> bool:
+        """Whether the longest gap that windows bridge is left to the fleet."""
+        return self.windows is not None and self.windows.bridge == "auto"
+
+    def bridging(self, gap: int) -> Plan:
+        """The same plan with that gap known."""
+        assert self.windows is not None
+        return replace(self, windows=clone(self.windows).set_params(bridge=gap))
+
+    @property
+    def length(self) -> int:
+        """Rows of a window."""
+        return WINDOW if self.windows is None or self.windows.length == "auto" else self.windows.length
 
     def raw_windows(self, channels: int) -> WindowMatrix:
         """The features of a window before they are scaled; without windows, the values themselves."""
         if self.windows is None:
             return WindowMatrix(channels, ("value",), (1,), np.ones(channels), np.zeros(0), np.ones(0))
-        length = WINDOW if self.windows.length == "auto" else self.windows.length
-        names, lengths = resolve(self.windows.features, length)
+        names, lengths = resolve(self.windows.features, self.length)
         floor, bridge = np.full(channels, self.windows.floor), self.windows.bridge
         return WindowMatrix(channels, names, lengths, floor, np.zeros(0), np.ones(0), int(bridge))
 
