@@ -209,4 +209,4 @@ def test_views_over_the_budget_alone_leave_room_for_the_others():
     choice = choose(rows, budget=Budget.small())
 
     assert choice.front.query("chosen")["us_per_row"].iloc[0] <= 10
-    assert "rows: nearest" in " ".join(choice.reasons)
+    assert "rows: Mahalanobis" in " ".join(choice.reasons)
