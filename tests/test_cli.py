@@ -163,3 +163,11 @@ def test_the_demo_finds_events_and_reloads_its_model(tmp_path, capsys):
     assert "same scores to the bit" in told.out
     assert (tmp_path / "demo" / "report.html").stat().st_size > 10_000
     assert (tmp_path / "demo" / "model.tsp").stat().st_size > 1000
+
+
+def test_a_report_of_a_chain_tells_what_a_choice_without_labels_is_worth_beside_it(data, capsys):
+    assert main(["report", str(data), "--boot", "20"]) == 0
+
+    told = capsys.readouterr().out
+    assert "beside it, tsp.choose(history) without labels: vus_pr 0." in told
+    assert "(--steps auto reports on it)" in told

@@ -188,6 +188,10 @@ def _report(args: Any) -> int:
         n_boot=args.boot,
         random_state=args.seed,
     )
+    if args.steps != AUTO_STEPS:
+        from tsprune.choose.beside import beside
+
+        report = report.noting(f"{beside(frame.iloc[:n], report, random_state=args.seed)[:-1]} (--steps {AUTO_STEPS} reports on it).")
     sys.stdout.write(f"{report}\n")
     if write is not None:
         write(report, Path(args.out))

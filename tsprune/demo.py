@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tsprune.choose.beside import beside
 from tsprune.detect import Threshold
 from tsprune.features import SelectFeatures, Windows
 from tsprune.kernels.labelled import runs
@@ -38,6 +39,7 @@ def run(folder: Path, name: str = "elnino") -> int:
     pipeline.fit(past)
     _say("learned; now each stage is left out in turn and what stands behind it is refitted ...")
     report = pipeline.report(rest, truth)
+    report = report.noting(beside(past, report))
     sys.stdout.write(f"{report}\n")
     report.to_html(folder / "report.html")
     pipeline.freeze().save(folder / "model.tsp")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +65,7 @@ class Report:
     facts: dict[str, float]
     notes: tuple[str, ...] = ()
     recipe: str = ""
+    alarm: pd.Series | None = None  # where a threshold looks back on other scores; else those above it
 
     def to_frame(self) -> pd.DataFrame:
         """One row per stage and metric, the fields of StageEffect as columns."""
@@ -110,7 +111,11 @@ class Report:
 
     def alarms(self) -> pd.Series:
         """Whether each row is an alarm."""
-        return self.scores > self.threshold
+        return self.scores > self.threshold if self.alarm is None else self.alarm
+
+    def noting(self, note: str) -> Report:
+        """The report with one more sentence."""
+        return replace(self, notes=(*self.notes, note))
 
     def sentences(self) -> list[str]:
         """What was found and what was cut, in words."""
@@ -165,6 +170,7 @@ def make_report(
         ledger.facts,
         tuple(cut_note(name, stage) for name, stage in pipeline.named_stages_.items() if hasattr(stage, "refused_")),
         _recipe(pipeline, index, metrics, n_boot, random_state),
+        pd.Series(ledger.said.alarms, index=index, name="alarm"),
     )
 
 
