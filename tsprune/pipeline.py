@@ -58,7 +58,7 @@ class Pipeline(Steps):
     >>> pipeline = tsp.Pipeline([tsp.Deseason(), tsp.Windows(6), tsp.Pruned("iforest", keep=0.25, guard=None, random_state=0)])
     >>> scores = pipeline.fit(load).anomaly_score(load)
     >>> scores.index.equals(load.index), int(scores.isna().sum())
-    (True, 5)
+    (True, 4)
     """
 
     # -- learning ---------------------------------------------------------------------------------------------------

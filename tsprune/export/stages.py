@@ -103,12 +103,12 @@ def windows(graph: Graph, column: str, length: int) -> str:
 
 def window_matrix(part: WindowMatrix, graph: Graph, rows: str, clock: Clock) -> str:
     """For each column the same features, each over its own length; missing where the window misses a value."""
-    if part.bridge:
-        raise NotPrunable(f"the windows bridge gaps of {part.bridge} rows, which ONNX cannot. Give detector_only=True.")
     found = []
     for j in range(part.n_features):
         longest = windows(graph, graph.columns(rows, j), max(part.lengths))
         taps = {length: graph.columns(longest, np.arange(max(part.lengths) - length, max(part.lengths))) for length in set(part.lengths)}
+        if part.bridge:
+            taps = {length: bridged(graph, own, length, part.bridge) for length, own in taps.items()}
         missing = {length: graph.add("Unsqueeze", graph.misses(own), graph.whole(1)) for length, own in taps.items()}
         filled = {length: graph.without_gaps(own) for length, own in taps.items()}
         for name, length in zip(part.features, part.lengths, strict=True):
@@ -116,6 +116,23 @@ def window_matrix(part: WindowMatrix, graph: Graph, rows: str, clock: Clock) -> 
             found.append(graph.add("Where", missing[length], graph.constant(np.nan), feature))
     every = graph.add("Concat", *found, axis=1)
     return graph.add("Div", graph.add("Sub", every, graph.constant(part.centre)), graph.constant(part.scale))
+
+
+def bridged(graph: Graph, taps: str, length: int, most: int) -> str:
+    """Windows with gaps of at most so many values filled by the value before, at the beginning of a window by the one after.
+
+    A step to the right, or to the left, fills one more value of each gap; what is missing then has no window.
+    """
+    at = np.arange(length)
+    after, before = taps, taps
+    for _ in range(min(most, length - 1)):
+        after = graph.add("Where", graph.add("IsNaN", after), graph.columns(after, np.maximum(at - 1, 0)), after)
+        before = graph.add("Where", graph.add("IsNaN", before), graph.columns(before, np.minimum(at + 1, length - 1)), before)
+    there = graph.cast(graph.add("Not", graph.add("IsNaN", taps)), np.int32)
+    first = graph.add("Equal", graph.add("CumSum", there, graph.constant(1, np.int64)), graph.constant(0, np.int32))
+    filled = graph.add("Where", first, before, after)
+    silent = graph.add("IsNaN", graph.columns(taps, [length - 1]))
+    return graph.add("Where", silent, graph.constant(np.nan), filled)
 
 
 def _feature(graph: Graph, name: str, taps: str, length: int, floor: float) -> str:

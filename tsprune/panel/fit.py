@@ -156,6 +156,7 @@ def fit_pieces(
     labels = cluster(descriptors, count, plan.random_state)
     fleet = learn_shared(plan, able, drawn, clocks, typical, labels)
     members = {name: replace(member, detector=int(labels[k])) for k, (name, member) in enumerate(members.items())}
+    del learned, able, drawn, descriptors  # kilobytes for each series
     return _finished(pieces, plan, engine, fleet, members, recipe, sharing)
 
 
@@ -174,13 +175,14 @@ def _count_bytes(content: bytes) -> bytes:
 def _learned(pieces: Callable[..., Iterable[Rows]], plan: Plan, engine: Engine, count: int) -> tuple[list[Learned], Sample | None]:
     """What each series learned alone, in order of name, and the sample of all."""
     found: list[Learned] = []
+    clocks: dict[Any, Clock] = {}
     parts: list[Sample] = []
     for content in engine.map(partial(_learn_bytes, plan=plan, count=count), map(rows_to_bytes, pieces())):
         learned, sample = unpacked(content)
         if sample is not None:
             parts.append(Sample(sample.series + len(found), sample.priority, sample.early, sample.rows))
             parts = [Sample.joined(parts).lowest(count)] if len(parts) > 1 else parts
-        found += learned
+        found += [replace(one, clock=clocks.setdefault(clock_key(one.clock), one.clock)) for one in learned]
     order = sorted(range(len(found)), key=lambda k: found[k].name)
     if not parts:
         return [found[k] for k in order], None
