@@ -129,8 +129,11 @@ def teachers(quick: bool) -> None:
         before = whole.anomaly_score(table.test)
         halves.append(split_half(whole.part_scores(table.test)))
         n = whole.n_parts
-        path = Collapse(whole, table.train, trees=200, random_state=seed)
-        collect(found, ((f"200 trees chosen, then nodes, {k}x", path.to(round(n / k))) for k in (42, 100)), table, before, n)
+        ways = (
+            (f"{t} trees chosen, then nodes, {k}x", Collapse(whole, table.train, trees=t, random_state=seed).to(round(n / k)))
+            for t, k in ((200, 42), (100, 42), (200, 100), (100, 100))
+        )
+        collect(found, ways, table, before, n)
         collect(found, ((f"a fresh forest of {t} trees", fresh(table, t, seed)) for t in (100, 24, 10)), table, before, n)
     show(f"a teacher of 1,000 trees: {len(halves)} sets; its own halves agree at {np.mean(halves):.3f} (worst {min(halves):.3f})", found)
 

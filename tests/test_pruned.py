@@ -165,6 +165,15 @@ def test_a_grown_teacher_is_larger_than_the_detector_and_is_cut_all_the_same(X):
         tsp.Pruned("ocsvm", grow=40).fit(X)
 
 
+def test_the_harder_a_large_forest_is_cut_the_fewer_trees_are_chosen(X):
+    teacher = IsolationForest(n_estimators=600, max_samples=64, random_state=0).fit(X)
+
+    gentle, hard = (tsp.prune(teacher, X, keep=keep, guard=None, random_state=0).part_ for keep in (0.3, 0.02))
+
+    assert 60 < gentle.n_trees <= 120
+    assert 0.5 < hard.n_parts / (14 * hard.n_trees) < 2.0
+
+
 def test_a_sample_is_what_the_detector_learns_from(X):
     pruned = tsp.Pruned(LocalOutlierFactor(), clean=None, sample=300, random_state=0).fit(X)
 

@@ -15,7 +15,7 @@ class Nodes:
     ----------
     trees : int, optional
         Choose so many whole trees first, by orthogonal matching pursuit: fewer visits per row, and the way to prune a large teacher
-        (of more than 500 trees a fifth is chosen where nothing is said here).
+        (of more than 500 trees a fifth is chosen where nothing is said here, and fewer for hard cuts: one for each 14 nodes).
     tail_weight : float
         How much more each of the most anomalous twentieth of the rows matters.  At 10 its order is kept best, at 1 that of all rows.
 
