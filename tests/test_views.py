@@ -14,7 +14,9 @@ from tsprune.errors import BadParameter
 from tsprune.features import Difference, Windows
 from tsprune.features.views import VIEWS, view
 from tsprune.kernels.windows import bridged, coarse, largest_ahead, n_pieces
+from tsprune.model import subspace
 from tsprune.model.nearest import STEP, Nearest
+from tsprune.model.subspace import Subspace
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(500, 4)) @ RNG.normal(size=(4, 4))
@@ -158,3 +160,18 @@ def test_an_unknown_view_or_kind_names_those_there_are():
         view("panorama")
     with pytest.raises(BadParameter, match="'mahalanobis'"):
         SubspaceDistance("cosine").fit(X)
+
+
+@pytest.mark.parametrize(("n", "d"), [(1, 3), (63, 2), (64, 5), (1100, 33)])
+def test_machine_code_sums_squares_along_directions_to_the_same_bits(n, d, monkeypatch):
+    rng = np.random.default_rng(d)
+    rows = rng.normal(size=(n, d)) * 30.0
+    part = Subspace(rng.normal(size=d), rng.uniform(0.5, 2.0, d), rng.normal(size=(d, d)).astype(np.float32), rng.random(d))
+
+    found = []
+    for machine in (False, True):
+        monkeypatch.setattr(subspace, "compiled", lambda _, machine=machine: machine)
+        found.append(part.anomaly_score(rows))
+
+    np.testing.assert_array_equal(*found)
+    np.testing.assert_allclose(found[0], part.part_scores(rows).sum(axis=1), rtol=1e-12)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from tsprune.errors import BadParameter
+from tsprune.kernels.trend import compiled
 from tsprune.model.part import Part, complete_rows
 
 if TYPE_CHECKING:
@@ -65,14 +66,20 @@ class Subspace(Part):
 
     def anomaly_score(self, X: ArrayLike) -> Floats:
         """Score complete rows, shape (n_samples, n_features); the same bits for one row as within any batch."""
-        rows = np.asarray(X, dtype=np.float64)
+        rows = complete_rows(X, self.n_features)
+        if compiled(len(rows) * self.n_parts):
+            from tsprune.kernels import compiled_subspace
+
+            total = np.zeros(len(rows))
+            compiled_subspace.add_squares(self._columns(rows), self.directions.astype(np.float64), self.weights, total)
+            return total
         blocks = [_summed(self.part_scores(rows[start : start + BLOCK])) for start in range(0, max(1, len(rows)), BLOCK)]
         return np.concatenate(blocks)
 
     def part_scores(self, X: ArrayLike) -> Matrix:
         """What each direction adds, shape (n_samples, n_parts): products are summed feature by feature, never by BLAS."""
         rows = complete_rows(X, self.n_features)
-        standard = np.ascontiguousarray(np.clip((rows - self.centre) / self.scale, -CLIP, CLIP).T)
+        standard = self._columns(rows)
         along, term = np.zeros((self.n_parts, len(rows))), np.empty((self.n_parts, len(rows)))
         for values, direction in zip(standard, self.directions.astype(np.float64), strict=True):
             np.multiply(direction[:, None], values, out=term)
@@ -80,6 +87,10 @@ class Subspace(Part):
         np.multiply(along, along, out=along)
         along *= self.weights[:, None]
         return along.T
+
+    def _columns(self, rows: Matrix) -> Matrix:
+        """Standardised rows, shape (n_features, n_samples)."""
+        return np.ascontiguousarray(np.clip((rows - self.centre) / self.scale, -CLIP, CLIP).T)
 
     def keep(self, mask: Mask) -> Self:
         """The detector with only these directions."""
