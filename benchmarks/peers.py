@@ -31,16 +31,12 @@ FIGURES = ("vus_pr", "event_f1", "found", "delay", "silent", "fit_s", "us_per_ro
 MOST_LABELLED = 0.9
 #: Sources of each family in a sample.
 SAMPLED = 4
-#: Methods that are not run where a quick answer is wanted.
-SLOW = ("tsprune choose",)
 
 
 def run(quick: bool) -> None:
     """Measure, print the tables, and leave one line per series, method and seed in the file named by PEERS_CSV."""
-    import tsprune as tsp
-
     warnings.filterwarnings("ignore")
-    peers = [peer for peer in PEERS if peer.installed and not (peer.name in SLOW and (quick or not hasattr(tsp, "choose")))]
+    peers = [peer for peer in PEERS if peer.installed]
     for peer in PEERS:
         if not peer.installed:
             print(f"left out: {peer.name} (pip install {peer.needs})")
