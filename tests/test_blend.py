@@ -104,7 +104,7 @@ def test_a_blend_is_the_mean_of_its_members_tails(blend):
 
 
 def test_weights_count_and_a_weight_of_zero_silences():
-    only = Blend(members(), weights=(0, 0, 2, 0)).fit(PAST).anomaly_score(REST)
+    only = Blend(members(), weights=np.array([0.0, 0.0, 2.0, 0.0])).fit(PAST).anomaly_score(REST)
     alone = Blend(members()[2:3]).fit(PAST).anomaly_score(REST)
 
     pd.testing.assert_series_equal(only, alone)

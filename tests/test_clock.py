@@ -36,6 +36,13 @@ def test_jittered_rows_fall_to_their_nearest_slot():
     assert np.diff(slots_of(index).absolute).tolist() == [1] * 499
 
 
+def test_rows_sent_twice_a_second_apart_are_no_step():
+    minutes = pd.date_range("2024-01-01", periods=500, freq="min")
+    again = minutes[np.random.default_rng(0).random(500) < 0.4] + pd.Timedelta(seconds=1)
+
+    assert learn_clock(minutes.append(again).sort_values()).duration(1) > 50 * 10**9
+
+
 @pytest.mark.parametrize("kept", [0.9, 0.5, 0.3])
 def test_the_step_is_learned_though_most_rows_are_missing(kept):
     hours = pd.date_range("2024-01-01", periods=2000, freq="h")

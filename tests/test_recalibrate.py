@@ -10,9 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tsprune.blend import Blend
 from tsprune.detect import Threshold
+from tsprune.detect.as_pyod import as_pyod
 from tsprune.detect.threshold import beyond_peaks
-from tsprune.errors import BadParameter, BadSeries
+from tsprune.errors import BadModelFile, BadParameter, BadSeries
+from tsprune.features import Windows
 from tsprune.model.chain import load
 from tsprune.model.clock import Clock, Slots
 from tsprune.model.level import Level
@@ -183,3 +186,65 @@ def test_nonsense_is_refused():
         Level(1.0, min_length=0).check()
     with pytest.raises(BadSeries, match="3 training rows in a row"):
         Threshold(min_length=3).fit(np.array([1.0, 2.0, np.nan, 4.0]))
+
+
+# -- thresholds that look back, where they are used ---------------------------------------------------------------------
+
+
+SHIFTED = pd.Series(np.r_[RNG.normal(size=600), RNG.normal(size=500) + 4.0])
+
+
+def test_a_report_alarms_as_detect_does_behind_the_history():
+    pipeline = Pipeline(["subspace", Threshold(rate=0.02, recalibrate=200)]).fit(SHIFTED[:600])
+
+    report = pipeline.report(SHIFTED[600:], np.r_[np.ones(20), np.zeros(480)], metrics=("auc_pr",), n_boot=10)
+
+    assert report.alarms().tolist() == pipeline.detect(SHIFTED[600:], context=SHIFTED[:600]).tolist()
+
+
+def test_events_that_last_are_learned_on_slots_as_they_are_found():
+    every_third_missing = SHIFTED[SHIFTED.index % 3 != 0][:300]
+
+    with pytest.raises(BadSeries, match="min_length is 3, and no 3 training rows in a row"):
+        Pipeline(["subspace", Threshold(rate=0.02, min_length=3)]).fit(every_third_missing)
+    pair = Pipeline(["subspace", Threshold(rate=0.1, min_length=2)]).fit(every_third_missing)
+    assert pair.named_stages_["threshold"].alarms_ == int(pair.detect(every_third_missing).sum()) > 0
+
+
+def test_rows_far_apart_cost_no_memory():
+    far = Slots(np.arange(1000) * 2**25, np.arange(1000) * 2**25)
+    scores = RNG.normal(size=1000)
+
+    assert RollingLevel(1.0, 0.01, 2**24).exceeded(scores, far).tolist() == (scores > 1.0).tolist()
+
+
+def test_a_finished_record_is_detected_by_the_scores_that_it_is_given():
+    blend = Blend([Pipeline([Windows(16, features="raw"), "nearest"])], placement="cover").fit(SHIFTED[:600])
+    rest = SHIFTED[600:]
+
+    detected = blend.detect(rest, context=SHIFTED[:600])
+
+    assert detected.tolist() == (blend.anomaly_score(rest, context=SHIFTED[:600]) > blend.threshold_).tolist()
+    assert detected.any()
+
+
+def test_a_blend_of_one_member_is_reported():
+    blend = Blend([Pipeline(["subspace"])]).fit(SHIFTED[:600])
+
+    report = blend.report(SHIFTED[600:], np.r_[np.ones(20), np.zeros(480)], metrics=("auc_pr",), n_boot=10)
+
+    assert {effect.stage for effect in report.stages} == {"member-1", "threshold"}
+
+
+def test_one_number_cannot_stand_for_a_threshold_that_looks_back():
+    pipeline = Pipeline(["subspace", Threshold(rate=0.02, min_length=2)]).fit(SHIFTED[:600])
+
+    with pytest.raises(BadParameter, match="contamination"):
+        as_pyod(pipeline)
+    assert as_pyod(pipeline, contamination=0.02).predict(SHIFTED).sum() > 0
+
+
+def test_a_level_from_before_a_field_was_there_is_read():
+    assert Level.from_spec({"threshold": 2.0}, {}) == Level(2.0)
+    with pytest.raises(BadModelFile):
+        Level.from_spec({"threshold": 2.0, "more": 1}, {})

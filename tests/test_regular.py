@@ -106,6 +106,9 @@ def test_a_zone_makes_wall_clock_times_unambiguous(tmp_path):
         ("host,at,load", "10.0.0.1,2026-01-05T10:00Z,1", "10.0.0.1,2026-01-05T11:00Z,2", "at"),
         ("from,to,load", "2026-01-05,2026-01-06,1", "2026-01-06,2026-01-07,2", None),
         ("version,load", "1.2.3,1", "1.2.4,2", None),
+        ("build,load", "2026-01-05-rc0,1", "2026-01-06-rc1,2", None),
+        ("installed,load", "2026-01-05,1", "2026-01-05,2", None),
+        ("born,load", "1990-05-01,1", "1961-02-03,2", None),
     ],
 )
 def test_the_only_column_of_dates_is_the_time_whatever_its_name(tmp_path, header, first, second, time):

@@ -110,7 +110,7 @@ class Blend(Pipeline):
         for cut, stop in held_back(len(table)):
             learned, tails = self._learn(table, list(zip(members, weights, strict=True)), cut, stop)
             if learned:
-                self._set_blend(learned, np.column_stack(tails))
+                self._set_blend(learned, np.column_stack(tails), table.slots.taken(slice(cut, stop)))
                 return self
         raise BadSeries(f"no member can learn from this history: {next(iter(self.dropped_.values()))}")
 
@@ -123,7 +123,7 @@ class Blend(Pipeline):
         late = Learner(table)
         early = Learner(taken(table, cut)) if cut else late
         learned, tails = {}, []
-        planted = Planted.into(taken(table, stop), cut) if self.weights == "injection" else None
+        planted = Planted.into(taken(table, stop), cut) if isinstance(self.weights, str) else None
         for (name, member), weight in members:
             start = time.perf_counter()
             try:
@@ -140,12 +140,12 @@ class Blend(Pipeline):
             self.fit_seconds_[name] = time.perf_counter() - start
         return learned, tails
 
-    def _set_blend(self, learned: dict[str, tuple[tuple[Part, ...], Any, Tail, float]], tails: Matrix) -> None:
+    def _set_blend(self, learned: dict[str, tuple[tuple[Part, ...], Any, Tail, float]], tails: Matrix, slots: Slots) -> None:
         self.blend_ = BlendPart.of(len(self.columns_in_), list(learned.values()))
         self.held_back_ = self.blend_.blended(tails)
         learner = clone(self.threshold) if self.threshold is not None else Threshold()
         start = time.perf_counter()
-        learner.fit(self.held_back_, clock=self.clock_)
+        learner.fit(self.held_back_, clock=self.clock_, slots=slots)
         self.fit_seconds_["threshold"] = time.perf_counter() - start
         only = np.eye(len(learned), dtype=bool)
         self.named_stages_ = {name: FittedMember(MemberPart(self.blend_.keep(only[k]))) for k, name in enumerate(learned)}
@@ -178,6 +178,13 @@ class Blend(Pipeline):
             tails[:, k] = largest_ahead(tails[:, k], _covers(self.blend_.chain(k)))
         scores = self.blend_.blended(tails)
         return self._read(rows).scores(scores[len(scores) - len(rows) :])
+
+    def detect(self, rows: Any, context: Any = None) -> Any:
+        """Whether each row is an alarm: its score is above `threshold_`."""
+        if self.causal_:
+            return super().detect(rows, context)
+        whole = joined(context, rows)
+        return self._told(self.model_.alarms(np.asarray(self.anomaly_score(whole)), self._read(whole).time), rows)
 
     def freeze(self, *, lean: bool = False) -> Model:
         """The model: numpy arrays only, to be saved and scheduled; a blend reads all it computes, so `lean` changes nothing.
@@ -217,7 +224,7 @@ class Blend(Pipeline):
         return named
 
     def _weights(self, n: int) -> list[float]:
-        if self.weights is None or self.weights == "injection":
+        if self.weights is None or (isinstance(self.weights, str) and self.weights == "injection"):
             return [1.0] * n
         if isinstance(self.weights, str):
             raise BadParameter(f"weights is {self.weights!r}; it is None, 'injection', or one number for each of {n} members.")

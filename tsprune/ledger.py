@@ -21,7 +21,6 @@ from tsprune.kernels.labelled import runs
 from tsprune.params import n_threads
 from tsprune.prices import bytes_of, energy_kept, prices
 from tsprune.progress import track
-from tsprune.series.clock import times
 from tsprune.series.inject import inject
 from tsprune.series.stage import Stage
 from tsprune.series.table import read_table
@@ -91,8 +90,10 @@ class Bench:
 
     def said(self, pipeline: Any) -> Judged:
         """What a fitted pipeline says of the rows."""
-        scores = np.asarray(pipeline.anomaly_score(_like(self.rows, pipeline), _like(self.context, pipeline)), dtype=np.float64)
-        return Judged(scores, pipeline.model_.alarms(scores, times(self.rows.index)))
+        rows, context = _like(self.rows, pipeline), _like(self.context, pipeline)
+        scores = np.asarray(pipeline.anomaly_score(rows, context), dtype=np.float64)
+        level = pipeline.model_.level
+        return Judged(scores, np.asarray(pipeline.detect(rows, context)) if level.lookback else level.exceeded(scores))
 
     def left_out(self, costs: dict[str, dict[str, Any]], random_state: int) -> tuple[StageEffect, ...]:
         """The whole pipeline against the one without each stage."""
@@ -169,7 +170,8 @@ class Bench:
 
 def removable(pipeline: Any) -> list[str]:
     """Names of the stages that a pipeline can do without: all but the detector itself and the threshold."""
-    return [name for name, fitted in pipeline.named_stages_.items() if isinstance(fitted, Stage) or hasattr(fitted, "fidelity_")]
+    names = [name for name, fitted in pipeline.named_stages_.items() if isinstance(fitted, Stage) or hasattr(fitted, "fidelity_")]
+    return [] if hasattr(pipeline, "named_members") and len(names) == 1 else names  # the only member of a blend is its detector
 
 
 def overlap(alarms: Any, others: Any) -> float:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tsprune.model.level import Level
     from tsprune.model.part import Part
     from tsprune.report import Report
-    from tsprune.types import Floats, Ints
+    from tsprune.types import Floats, Ints, Mask
 
 
 class Pipeline(Steps):
@@ -105,7 +105,7 @@ class Pipeline(Steps):
         complete = ~np.isnan(table.values).any(axis=1)
         scores = np.full(len(table), np.nan)
         scores[complete] = fitted.part_.anomaly_score(table.values[complete])
-        learned = clone(learner).fit(scores, clock=self.clock_)
+        learned = clone(learner).fit(scores, clock=self.clock_, slots=table.slots)
         self.fit_seconds_[name] = time.perf_counter() - start
         self.named_stages_[name] = learned
         self.features_ = table.columns
@@ -156,8 +156,13 @@ class Pipeline(Steps):
             scores, time = np.asarray(self.anomaly_score(rows)), self._read(rows).time
         else:  # a level may follow the scores before
             scores, time = self._scores_behind(context, rows, self.lookback_ + self.model_.level.lookback)
-        alarms = self.model_.alarms(scores, time)[len(scores) - len(rows) :]
-        return pd.Series(alarms, index=rows.index, name="alarm") if isinstance(rows, pd.Series | pd.DataFrame) else alarms
+        return self._told(self.model_.alarms(scores, time), rows)
+
+    @staticmethod
+    def _told(alarms: Mask, rows: Any) -> Any:
+        """Alarms of the last rows, as the kind that these are."""
+        last = alarms[len(alarms) - len(rows) :]
+        return pd.Series(last, index=rows.index, name="alarm") if isinstance(rows, pd.Series | pd.DataFrame) else last
 
     def predict(self, rows: Any) -> Any:
         """scikit-learn's labels: -1 for an anomaly, +1 for a normal row."""

@@ -7,11 +7,15 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pandas as pd
 import pytest
 from monitor.world import START, World, daily, model_bytes
 
 from tsprune.monitor.drift import REFERENCE
+from tsprune.monitor.models import loaded
 from tsprune.monitor.moments import DAY, HOUR, SECOND
+from tsprune.monitor.refit import held_back, judge
+from tsprune.monitor.sections import Refit
 
 STEPS = ["deseason", {"use": "windows", "length": 3}, {"use": "iforest", "keep": 0.2}]
 
@@ -171,3 +175,16 @@ def test_the_evidence_falls_again_when_what_was_strange_has_passed(tmp_path):
 
     assert high > 0.2
     assert evidence(world, 72)["inputs"] < high
+
+
+def test_a_refit_is_judged_by_the_alarms_that_the_job_would_raise():
+    time = START + HOUR * np.arange(24 * 40)
+    frame = pd.DataFrame({"load": daily(time, 0) + 8.0 * (time > START + 20 * DAY)}, index=pd.DatetimeIndex(time, tz="UTC"))
+    held = held_back(time, int(time[-1]), 14 * DAY)
+    model = loaded(model_bytes(recalibrate=120), since=0, origin="file")
+    whole = model.model.detect(frame.to_numpy(), time)
+
+    verdict = judge(model, model, frame, held, Refit())
+
+    assert f"alarm rows {whole[held].mean():.3%} -> {whole[held].mean():.3%}" in verdict.why
+    assert whole[held].mean() < 0.2

@@ -63,7 +63,7 @@ def as_pyod(model: Any, contamination: float | None = None) -> AsPyod:
     if hasattr(model, "history_"):
         return detector._judged(model, model.history_)
     if isinstance(model, Model):
-        detector.fitted_, detector.threshold_ = model, model.threshold
+        detector.fitted_, detector.threshold_ = model, _limit(model)
     return detector
 
 
@@ -123,7 +123,7 @@ class AsPyod(BaseDetector):
         self.decision_scores_: Floats = np.where(np.isnan(scores), np.nanmin(scores), scores)
         if self.contamination is None:
             self._mu, self._sigma = float(self.decision_scores_.mean()), float(self.decision_scores_.std())
-            self.threshold_ = fitted.threshold if isinstance(fitted, Model) else fitted.threshold_
+            self.threshold_ = _limit(fitted)
             self.labels_: Ints = (self.decision_scores_ > self.threshold_).astype(int)
         else:
             self._process_decision_scores()
@@ -141,6 +141,17 @@ class AsPyod(BaseDetector):
         twin = copy(self)
         twin.contamination = max(float(np.mean(self.labels_)), 1 / len(self.labels_))
         return twin
+
+
+def _limit(fitted: Any) -> float:
+    """The threshold of a pipeline, a `Pruned` or a model, where each row by itself is above it or not."""
+    level = getattr(getattr(fitted, "model_", fitted), "level", None)
+    if level is not None and level.lookback:
+        raise BadParameter(
+            "the model's threshold looks back on other scores (min_length or recalibrate), and PyOD knows one number. "
+            "Give as_pyod a contamination, or leave these out of the Threshold."
+        )
+    return float(fitted.threshold if isinstance(fitted, Model) else fitted.threshold_)
 
 
 def _scores(fitted: Any, X: Any) -> Floats:

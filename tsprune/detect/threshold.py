@@ -9,14 +9,13 @@ from sklearn.base import BaseEstimator
 
 from tsprune.errors import BadParameter, BadSeries
 from tsprune.kernels.labelled import runs
-from tsprune.kernels.windows import smallest_behind
 from tsprune.model.clock import NANOSECONDS
 from tsprune.model.level import Level
 from tsprune.model.rolling import RollingLevel
 from tsprune.params import check_choice, check_count, check_number, check_share
 
 if TYPE_CHECKING:
-    from tsprune.model.clock import Clock
+    from tsprune.model.clock import Clock, Slots
     from tsprune.types import Floats
 
 #: Share of the training rows above the threshold where nothing is said.  Never a tenth of them.
@@ -81,18 +80,18 @@ class Threshold(BaseEstimator):
         self.recalibrate = recalibrate
         self.min_length = min_length
 
-    def fit(self, scores: Floats, y: None = None, *, clock: Clock | None = None) -> Self:
-        """Learn from training scores, shape (n,), in time order; rows without a score count as quiet."""
+    def fit(self, scores: Floats, y: None = None, *, clock: Clock | None = None, slots: Slots | None = None) -> Self:
+        """Learn from training scores, shape (n,), in time order; rows without a score count as quiet, slots without a row likewise."""
         if self.alarms_per_week is not None and self.rate is not None:
             raise BadParameter(f"alarms_per_week is {self.alarms_per_week!r} and rate is {self.rate!r}; give one of the two.")
         scores = np.asarray(scores, dtype=np.float64)
         check_choice(("count", "evt"), method=self.method)
-        lasting = _lasting(scores, check_count(min_length=self.min_length))
+        lasting = _lasting(scores, check_count(min_length=self.min_length), slots)
         level = self._of_rate(lasting) if self.alarms_per_week is None else self._of_budget(lasting, self.alarms_per_week, clock)
         self.part_: Level = Level(level, min_length=self.min_length)
-        self.alarms_ = count_alarms(self.part_.exceeded(scores))
+        self.alarms_ = count_alarms(self.part_.exceeded(scores, slots))
         if self.recalibrate is not None:
-            self.part_ = self._rolling(scores)
+            self.part_ = self._rolling(scores, slots)
         return self
 
     def _of_rate(self, scores: Floats) -> float:
@@ -109,19 +108,19 @@ class Threshold(BaseEstimator):
             raise BadParameter("alarms_per_week needs timestamps: on an integer index give rate, the share of rows.")
         return float(_within_budget(scores, budget * len(scores) * clock.duration(1) / NANOSECONDS["W"]))
 
-    def _rolling(self, scores: Floats) -> RollingLevel:
+    def _rolling(self, scores: Floats, slots: Slots | None) -> RollingLevel:
         """A level that follows the scores at the share that the fixed one has on the training rows."""
         rows = check_count(low=2, recalibrate=self.recalibrate)  # type: ignore[arg-type]
         there = max(1, int((~np.isnan(scores)).sum()))
-        share = self.rate or (DEFAULT_RATE if self.alarms_per_week is None else self.part_.exceeded(scores).sum() / there)
+        share = self.rate or (DEFAULT_RATE if self.alarms_per_week is None else self.part_.exceeded(scores, slots).sum() / there)
         return RollingLevel(self.part_.threshold, float(np.clip(share, 1.0 / (rows + 1), LARGEST_RATE)), rows, min_length=self.min_length)
 
 
-def _lasting(scores: Floats, min_length: int) -> Floats:
+def _lasting(scores: Floats, min_length: int, slots: Slots | None) -> Floats:
     """The smallest of each score and those before it that have to be above the threshold as well."""
     if np.isnan(scores).all():
         raise BadSeries("no training row has a score: every window misses a value. Give a longer history or fill the gaps.")
-    lasting = smallest_behind(scores, min_length)
+    lasting = Level(0.0, min_length=min_length).lasting(scores, slots)
     if np.isnan(lasting).all():
         raise BadSeries(f"min_length is {min_length}, and no {min_length} training rows in a row have a score. Ask for fewer.")
     return lasting

@@ -50,14 +50,18 @@ class Level(Part):
 
     def compared(self, scores: Floats, slots: Slots | None = None) -> tuple[Mask, Floats]:
         """Which scores are alarms, and the limit of each."""
-        at = _places(slots, len(scores), self.lookback)
+        lasting = self.lasting(scores, slots)
+        limits = self.limits(lasting, slots)
+        return above(lasting, limits), limits
+
+    def lasting(self, scores: Floats, slots: Slots | None = None) -> Floats:
+        """The smallest of each score and those before it that have to be above the threshold as well; NaN where one is missing."""
+        at = _places(slots, len(scores), self.min_length - 1)
         spread = np.full(at[-1] + 1 if len(at) else 0, np.nan)
         spread[at] = scores
-        lasting = smallest_behind(spread, self.min_length)
-        limits = self.limits(lasting)
-        return above(lasting, limits)[at], limits[at]
+        return smallest_behind(spread, self.min_length)[at]
 
-    def limits(self, scores: Floats) -> Floats:
+    def limits(self, scores: Floats, slots: Slots | None = None) -> Floats:
         """What each score is compared with, shape (n,)."""
         return np.full(len(scores), self.threshold)
 

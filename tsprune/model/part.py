@@ -112,9 +112,10 @@ class Part:
             raise BadModelFile(f"{cls.__name__} holds no other parts.")
         given: dict[str, Any] = {**facts, **arrays}
         fields = {field.name: str(field.type) for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-        if set(given) != set(fields):
+        needed = {field.name for field in dataclasses.fields(cls) if field.default is dataclasses.MISSING}  # type: ignore[arg-type]
+        if not needed <= set(given) <= set(fields):  # a file from before a field was there has its default
             raise BadModelFile(f"{cls.__name__} has the fields {sorted(fields)}; the file gives {sorted(given)}.")
-        part = cls(**{name: read(kind, given[name], f"{cls.__name__}.{name}") for name, kind in fields.items()})
+        part = cls(**{name: read(kind, given[name], f"{cls.__name__}.{name}") for name, kind in fields.items() if name in given})
         part.check()
         return part
 

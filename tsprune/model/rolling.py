@@ -10,7 +10,8 @@ import numpy as np
 from tsprune.model.level import Level
 
 if TYPE_CHECKING:
-    from tsprune.types import Floats
+    from tsprune.model.clock import Slots
+    from tsprune.types import Floats, Ints
 
 #: Rows judged together: their windows share all but so many scores.
 BLOCK = 64
@@ -52,18 +53,16 @@ class RollingLevel(Level):
         """Rows before the first one that its alarm depends on, by their scores."""
         return self.rows + super().lookback
 
-    def limits(self, scores: Floats) -> Floats:
-        """The limit of each row, shape (n,), from the scores before it; those before the first one count as missing."""
-        k = int(self.rate * self.rows) + 1
-        padded = np.concatenate([np.full(self.rows, -np.inf), np.where(np.isnan(scores), -np.inf, scores)])
-        known = np.concatenate([[0], np.cumsum(padded > -np.inf)])
-        limits = np.empty(len(scores))
-        for start in range(0, len(scores), BLOCK):
-            stop = min(start + BLOCK, len(scores))
-            limits[start:stop] = _kth_largest(padded[start : stop + self.rows], stop - start, self.rows, k)
+    def limits(self, scores: Floats, slots: Slots | None = None) -> Floats:
+        """The limit of each row, shape (n,), from the scores of the `rows` slots before it; those before the first one are missing."""
         at = np.arange(len(scores))
-        enough = 2 * (known[at + self.rows] - known[at]) >= self.rows
-        return np.where(enough, limits, self.threshold)
+        first = np.maximum(at - self.rows, 0) if slots is None else np.searchsorted(slots.absolute, slots.absolute - self.rows)
+        ranked = np.where(np.isnan(scores), -np.inf, scores)
+        known = np.concatenate([[0], np.cumsum(ranked > -np.inf)])
+        k = int(self.rate * self.rows) + 1
+        limits = [_kth_largest(ranked, first[start : start + BLOCK], start, k) for start in range(0, len(scores), BLOCK)]
+        enough = 2 * (known[at] - known[first]) >= self.rows
+        return np.where(enough, np.concatenate([np.empty(0), *limits]), self.threshold)
 
     def check(self) -> None:
         super().check()
@@ -71,13 +70,14 @@ class RollingLevel(Level):
             raise ValueError(f"a threshold at the share {self.rate} of {self.rows} rows")
 
 
-def _kth_largest(scores: Floats, n: int, rows: int, k: int) -> Floats:
-    """The k-th largest of the `rows` scores from each of the first `n` places on: what they share is ranked once."""
-    shared = scores[n - 1 : rows] if rows >= n else scores[:0]
-    top = np.sort(shared)[len(shared) - min(k, len(shared)) :]
-    own = np.full((n, rows - len(shared)), -np.inf)
-    for place in range(n):
-        window = scores[place : place + rows]
-        own[place] = window if not len(shared) else np.concatenate([window[: n - 1 - place], window[rows - place :]])
-    every = np.concatenate([np.tile(top, (n, 1)), own], axis=1)
-    return np.partition(every, every.shape[1] - k, axis=1)[:, every.shape[1] - k]
+def _kth_largest(scores: Floats, first: Ints, start: int, k: int) -> Floats:
+    """The k-th largest of the scores from `first` to before each of the rows `start`, ...: what they share is ranked once."""
+    n, edge = len(first), min(int(first[-1]), start)
+    shared = np.sort(scores[edge:start])[-k:]
+    own = np.full((n, edge - int(first[0]) + n), -np.inf)
+    for place, begin in enumerate(first.tolist()):
+        before, after = scores[begin:edge], scores[max(start, begin) : start + place]
+        own[place, : len(before)] = before
+        own[place, len(before) : len(before) + len(after)] = after
+    every = np.concatenate([np.tile(shared, (n, 1)), own], axis=1)
+    return np.partition(every, every.shape[1] - k, axis=1)[:, every.shape[1] - k] if every.shape[1] >= k else np.full(n, -np.inf)

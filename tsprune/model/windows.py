@@ -12,7 +12,10 @@ from tsprune.model.part import Part
 
 if TYPE_CHECKING:
     from tsprune.model.clock import Slots
-    from tsprune.types import Floats, Ints, Mask
+    from tsprune.types import Floats
+
+#: Values of windows that are copied at a time.
+CELLS = 1 << 20
 
 #: Features that are several values, not one number: one per slot of the window, or ("coarse") per piece of it.
 WIDE = ("coarse", "raw", "shape")
@@ -72,20 +75,32 @@ class WindowMatrix(Part):
     def raw(self, values: Floats, clock: Slots) -> Floats:
         """The features before they are centred and scaled, shape (n, n_out)."""
         out = np.empty((len(values), self.n_out))
-        at = 0
+        widths = [width_of(name, length) for name, length in zip(self.features, self.lengths, strict=True)]
+        ends = np.cumsum(widths).tolist()
         for j in range(self.n_features):
-            windows = {length: clock.windows(values[:, j], length) for length in set(self.lengths)}
-            gaps = {length: _gaps(own, self.bridge) for length, own in windows.items()}
-            for name, length in zip(self.features, self.lengths, strict=True):
-                width = width_of(name, length)
-                block = out[:, at : at + width]
-                block[...] = self._feature(name, windows[length], j)
-                missing, rows, filled = gaps[length]
-                block[missing] = np.nan
-                if len(rows):
-                    block[rows] = self._feature(name, filled, j)
-                at += width
+            own = out[:, j * ends[-1] : (j + 1) * ends[-1]]
+            for length in dict.fromkeys(self.lengths):
+                places = [
+                    (name, slice(end - width, end))
+                    for name, of, width, end in zip(self.features, self.lengths, widths, ends, strict=True)
+                    if of == length
+                ]
+                self._fill(own, clock.windows(values[:, j], length), places, j)
         return out
+
+    def _fill(self, out: Floats, windows: Floats, places: list[tuple[str, slice]], column: int) -> None:
+        """Features of windows of one length, each into its place; those with a gap that is bridged in blocks, since they are copied."""
+        missing = np.isnan(windows).any(axis=1)
+        for name, place in places:
+            out[:, place] = self._feature(name, windows, column)
+            out[missing, place] = np.nan
+        rows = np.flatnonzero(missing & ~np.isnan(windows[:, -1])) if self.bridge else np.empty(0, np.int64)
+        size = max(1, CELLS // windows.shape[1])
+        for start in range(0, len(rows), size):
+            filled, refused = bridged(windows[rows[start : start + size]], self.bridge)
+            some, filled = rows[start : start + size][~refused], filled[~refused]
+            for name, place in places if len(some) else ():
+                out[some, place] = self._feature(name, filled, column)
 
     def _feature(self, name: str, windows: Floats, column: int) -> Floats:
         if name == "raw":
@@ -111,11 +126,3 @@ def width_of(name: str, length: int) -> int:
     if name == "coarse":
         return n_pieces(length)
     return length if name in WIDE else 1
-
-
-def _gaps(windows: Floats, bridge: int) -> tuple[Mask, Ints, Floats]:
-    """Which windows miss a value; those of them whose gaps are bridged, and these as they are then."""
-    missing: Mask = np.asarray(np.isnan(windows).any(axis=1))
-    rows = np.flatnonzero(missing & ~np.isnan(windows[:, -1])) if bridge else np.empty(0, np.int64)
-    filled, refused = bridged(windows[rows], bridge)
-    return missing, rows[~refused], filled[~refused]

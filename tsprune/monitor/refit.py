@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tsprune.monitor.sections import Refit
     from tsprune.monitor.source import Source
     from tsprune.monitor.store import Store
-    from tsprune.types import Ints, Mask
+    from tsprune.types import Floats, Ints, Mask
 
 #: Injected anomalies that both models are judged on.
 EVENTS = 12
@@ -118,11 +118,11 @@ def judge(old: Active, new: Active, frame: Any, held: Mask, rules: Refit, seed: 
 
     start = int(np.argmax(held))
     past, recent, judged = frame.iloc[:start], frame.iloc[start:], held[start:]
-    alarms = [_share(active, _scores(active, past, recent), judged) for active in (old, new)]
+    alarms = [_share(*_scored(active, past, recent), judged) for active in (old, new)]
     changed, labels, _ = inject(recent, n_events=EVENTS, random_state=seed)
     quality = []
     for active in (old, new):
-        scores = _scores(active, past, changed)
+        scores, _ = _scored(active, past, changed)
         there = judged & ~np.isnan(scores)
         quality.append(average_precision(labels.to_numpy()[there], scores[there]))
     told = (
@@ -133,15 +133,18 @@ def judge(old: Active, new: Active, frame: Any, held: Mask, rules: Refit, seed: 
     return Verdict(calm and useful and quality[1] >= quality[0] - rules.quality_loss, told)
 
 
-def _scores(active: Active, past: Any, recent: Any) -> Any:
+def _scored(active: Active, past: Any, recent: Any) -> tuple[Floats, Mask]:
+    """Scores and alarms of the recent rows."""
     from tsprune.series.clock import times
 
-    context = past.iloc[max(0, len(past) - active.model.lookback) :] if active.model.lookback else past.iloc[:0]
+    context = past.iloc[max(0, len(past) - active.model.lookback - active.level.lookback) :]
     stamps = np.concatenate([times(context.index), times(recent.index)])
     values = np.concatenate([context.to_numpy(np.float64), recent.to_numpy(np.float64)])
-    return active.model.anomaly_score(values, stamps)[len(context) :]
+    scores = active.model.anomaly_score(values, stamps)
+    alarms = active.level.exceeded(scores, active.model.clock.slots(stamps))
+    return scores[len(context) :], alarms[len(context) :]
 
 
-def _share(active: Active, scores: Any, judged: Mask) -> float:
+def _share(scores: Floats, alarms: Mask, judged: Mask) -> float:
     there = judged & ~np.isnan(scores)
-    return float(active.level.exceeded(scores)[there].mean()) if there.any() else 0.0
+    return float(alarms[there].mean()) if there.any() else 0.0

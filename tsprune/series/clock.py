@@ -92,7 +92,8 @@ def _median_step(stamps: Ints, default: int = 1) -> int:
     if not len(steps):
         return default
     quartile, median = (int(steps[(len(steps) - 1) // parts]) for parts in (4, 2))
-    return quartile if 10 * (steps % quartile == 0).sum() >= 9 * len(steps) else median
+    divides = median <= 4 * quartile and 10 * (steps % quartile == 0).sum() >= 9 * len(steps)  # rows sent twice a second apart are no step
+    return quartile if divides else median
 
 
 def _time_step(stamps: Ints) -> int:

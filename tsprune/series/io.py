@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,9 @@ LABEL_NAMES = ("label", "is_anomaly", "anomaly")
 
 #: How a text that is a date begins.
 _DATE = r"\s*(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})(?:\D|$)"
+
+#: Rows that tell whether a column of dates is the time, and the share of them that is in order then.
+_LOOKED_AT, _IN_ORDER = 1000, 0.9
 
 #: Numbers above each bound since 1970 are not of the unit above it: 1e11 s would be the year 5138.
 _EPOCH_UNITS = ((1e11, "s"), (1e14, "ms"), (1e17, "us"), (np.inf, "ns"))
@@ -116,14 +120,25 @@ def _column(table: pd.DataFrame, option: str, name: str | None) -> str | None:
 
 def _dates(table: pd.DataFrame) -> Any:
     """The one column that holds timestamps, or texts that all begin with a date; None where there is none, or more."""
-    dates = [name for i, name in enumerate(table.columns) if _is_date(table.iloc[:, i])]
-    return dates[0] if len(dates) == 1 else None
+    dates = [i for i in range(table.shape[1]) if _is_date(table.iloc[:, i])]
+    return table.columns[dates[0]] if len(dates) == 1 and _passes(table.iloc[:_LOOKED_AT, dates[0]]) else None
 
 
 def _is_date(column: pd.Series) -> bool:
     if pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_datetime64_any_dtype(column.dtype):
         return pd.api.types.is_datetime64_any_dtype(column.dtype)
     return bool(column.astype(str).str.match(_DATE).all())
+
+
+def _passes(column: pd.Series) -> bool:
+    """Whether times can be understood and mostly go on: dates of birth do not, and one date for all rows is no time."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of a format that pandas cannot infer
+            steps = np.diff(pd.DatetimeIndex(_times(column, None)).as_unit("ns").asi8)
+    except BadSeries:
+        return False
+    return bool((steps > 0).any() and (steps >= 0).mean() > _IN_ORDER)
 
 
 def _times(column: pd.Series, zone: str | None) -> pd.DatetimeIndex | pd.Index:
