@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tsprune.detect import SubspaceDistance
-from tsprune.detect.columns import EachColumn, to_columns
+from tsprune.detect.columns import EachColumn
+from tsprune.detect.standard import own_part
 from tsprune.errors import BadParameter, NotPrunable
 from tsprune.features.views import view, view_width
 from tsprune.model.blend import Tail
@@ -60,4 +61,4 @@ def test_nonsense_is_refused():
     with pytest.raises(BadParameter, match="width is 4"):
         EachColumn(4).fit(ROWS)
     with pytest.raises(NotPrunable, match="not fitted"):
-        to_columns(EachColumn(1))
+        own_part(EachColumn(1))

@@ -25,14 +25,14 @@ from tsprune.model.windows import WindowMatrix
 from tsprune.params import check_choice, check_number
 from tsprune.pipeline import Pipeline
 from tsprune.planted import Planted
-from tsprune.series.table import Table, joined, read_table
+from tsprune.series.table import Table, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tsprune.model.chain import Model
     from tsprune.model.part import Part
-    from tsprune.types import Floats, Matrix
+    from tsprune.types import Floats, Ints, Matrix
 
 
 class Blend(Pipeline):
@@ -155,36 +155,14 @@ class Blend(Pipeline):
 
     # -- scoring ----------------------------------------------------------------------------------------------------
 
-    def anomaly_score(self, rows: Any, context: Any = None) -> Any:
-        """Score every row; higher = more anomalous; NaN where members with half of the weight cannot see enough.
-
-        Parameters
-        ----------
-        rows : Series, DataFrame or array
-            With the columns of the history.
-        context : the same kind, optional
-            Rows before the first one, so that it has its lookback.
-
-        Returns
-        -------
-        Series on the index of `rows`, or an array for arrays.
-        """
-        check_is_fitted(self, "model_")
+    def _score(self, values: Floats, time: Ints | None) -> Floats:
+        """NaN where members with half of the weight cannot see enough."""
         if self.causal_:
-            return super().anomaly_score(rows, context)
-        table = self._read(joined(context, rows))
-        tails = self.blend_.part_scores(table.values, table.slots)
+            return super()._score(values, time)
+        tails = self.blend_.part_scores(values, self.clock_.slots(time, len(values)))
         for k in range(tails.shape[1]):
             tails[:, k] = largest_ahead(tails[:, k], _covers(self.blend_.chain(k)))
-        scores = self.blend_.blended(tails)
-        return self._read(rows).scores(scores[len(scores) - len(rows) :])
-
-    def detect(self, rows: Any, context: Any = None) -> Any:
-        """Whether each row is an alarm: its score is above `threshold_`."""
-        if self.causal_:
-            return super().detect(rows, context)
-        whole = joined(context, rows)
-        return self._told(self.model_.alarms(np.asarray(self.anomaly_score(whole)), self._read(whole).time), rows)
+        return self.blend_.blended(tails)
 
     def freeze(self, *, lean: bool = False) -> Model:
         """The model: numpy arrays only, to be saved and scheduled; a blend reads all it computes, so `lean` changes nothing.

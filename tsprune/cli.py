@@ -293,7 +293,7 @@ def _step(word: str, args: Any) -> Any:
         "deseason": signal.Deseason,
         "detrend": signal.Detrend,
         "denoise": signal.Denoise,
-        "windows": lambda: features.Windows(),
+        "windows": features.Windows,
         "select": features.SelectFeatures,
     }
     if word in stages:

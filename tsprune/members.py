@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.base import clone
 
-from tsprune.detect import NearestRows, SubspaceDistance, Threshold, fit_detector
+from tsprune.detect import NearestRows, SubspaceDistance, Threshold
 from tsprune.errors import BadParameter, BadSeries
 from tsprune.features import Difference
 from tsprune.features.views import view
 from tsprune.model.blend import score_complete
-from tsprune.pipeline import Pipeline
-from tsprune.prune import Pruned
+from tsprune.pipeline import Pipeline, fit_clone
 from tsprune.series.stage import Stage
 
 if TYPE_CHECKING:
@@ -50,8 +49,7 @@ class Learner:
         complete = table.values[~np.isnan(table.values).any(axis=1)]
         if len(complete) < 2:
             raise BadSeries(f"{len(complete)} of {len(table)} training rows are complete; a detector needs 2. Give a longer history.")
-        fitted = clone(detector).fit(complete) if isinstance(detector, Pruned) else fit_detector(detector, complete)
-        return parts, fitted.part_
+        return parts, fit_clone(detector, complete).part_
 
 
 def behind(parts: tuple[Part, ...], table: Table) -> Matrix:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tsprune.model.level import Level
     from tsprune.model.part import Part
     from tsprune.report import Report
-    from tsprune.types import Floats, Ints, Mask
+    from tsprune.types import Floats, Ints
 
 
 class Pipeline(Steps):
@@ -86,7 +86,7 @@ class Pipeline(Steps):
                 f"{int(complete.sum())} of {len(table)} training rows are complete behind {list(self.named_stages_)}; a detector needs 2."
             )
         start = time.perf_counter()
-        fitted = _fit_detector(detector, table.values[complete])
+        fitted = fit_clone(detector, table.values[complete])
         self.fit_seconds_[name] = time.perf_counter() - start
         self.named_stages_[name] = fitted
         self._set_threshold(tuple(parts), fitted, threshold, table)
@@ -137,18 +137,21 @@ class Pipeline(Steps):
         check_is_fitted(self, "model_")
         if context is None:
             table = self._read(rows)
-            return table.scores(self.model_.anomaly_score(table.values, table.time))
+            return table.scores(self._score(table.values, table.time))
         scores, _ = self._scores_behind(context, rows, self.lookback_)
         return self._read(rows).scores(scores[len(scores) - len(rows) :])
+
+    def _score(self, values: Floats, time: Ints | None) -> Floats:
+        return self.model_.anomaly_score(values, time)
 
     def _scores_behind(self, context: Any, rows: Any, slots: int) -> tuple[Floats, Ints | None]:
         """Scores and times of the rows and of so many slots before them: older context changes nothing, and costs nothing."""
         table = self._read(joined(context, rows))
         if table.time is None or not len(rows):  # rows of an array are numbered from the first one
-            return self.model_.anomaly_score(table.values, table.time), table.time
+            return self._score(table.values, table.time), table.time
         at, first = table.slots.absolute, len(table) - len(rows)
         start = int(np.searchsorted(at, at[first] - slots))
-        return self.model_.anomaly_score(table.values[start:], table.time[start:]), table.time[start:]
+        return self._score(table.values[start:], table.time[start:]), table.time[start:]
 
     def detect(self, rows: Any, context: Any = None) -> Any:
         """Whether each row is an alarm: its score is above `threshold_`."""
@@ -156,13 +159,8 @@ class Pipeline(Steps):
             scores, time = np.asarray(self.anomaly_score(rows)), self._read(rows).time
         else:  # a level may follow the scores before
             scores, time = self._scores_behind(context, rows, self.lookback_ + self.model_.level.lookback)
-        return self._told(self.model_.alarms(scores, time), rows)
-
-    @staticmethod
-    def _told(alarms: Mask, rows: Any) -> Any:
-        """Alarms of the last rows, as the kind that these are."""
-        last = alarms[len(alarms) - len(rows) :]
-        return pd.Series(last, index=rows.index, name="alarm") if isinstance(rows, pd.Series | pd.DataFrame) else last
+        alarms = self.model_.alarms(scores, time)[len(scores) - len(rows) :]
+        return pd.Series(alarms, index=rows.index, name="alarm") if isinstance(rows, pd.Series | pd.DataFrame) else alarms
 
     def predict(self, rows: Any) -> Any:
         """scikit-learn's labels: -1 for an anomaly, +1 for a normal row."""
@@ -245,5 +243,6 @@ class Pipeline(Steps):
         return table
 
 
-def _fit_detector(detector: Any, X: Floats) -> Any:
+def fit_clone(detector: Any, X: Floats) -> Any:
+    """A detector, or a `Pruned` with its own, learned from complete rows; what was given stays unfitted."""
     return clone(detector).fit(X) if isinstance(detector, Pruned) else fit_detector(detector, X)

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, OutlierMixin
 
 from tsprune.detect.standard import rows_of
 from tsprune.detect.subspace import SubspaceDistance
-from tsprune.errors import BadParameter, NotPrunable
+from tsprune.errors import BadParameter
 from tsprune.model.blend import Blend, Tail
 from tsprune.model.columns import Columns
 from tsprune.params import check_count
@@ -68,10 +68,3 @@ class EachColumn(OutlierMixin, BaseEstimator):
     def decision_function(self, X: Any) -> Any:
         """How unlikely each row is; higher = more anomalous."""
         return self.part_.anomaly_score(np.asarray(X, dtype=np.float64))
-
-
-def to_columns(detector: Any) -> Blend:
-    """The part of a fitted `EachColumn`."""
-    if not hasattr(detector, "part_"):
-        raise NotPrunable(f"{type(detector).__name__} is not fitted. Call fit first.")
-    return detector.part_

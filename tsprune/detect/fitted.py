@@ -14,12 +14,12 @@ from sklearn.neighbors import LocalOutlierFactor
 from sklearn.svm import OneClassSVM
 
 from tsprune.detect.boundary import to_boundary
-from tsprune.detect.columns import to_columns
 from tsprune.detect.density import to_density, to_neighbours
 from tsprune.detect.forest import to_forest
-from tsprune.detect.nearest import NearestRows, to_nearest
+from tsprune.detect.nearest import NearestRows
 from tsprune.detect.opaque import Opaque
-from tsprune.detect.subspace import SubspaceDistance, to_subspace
+from tsprune.detect.standard import own_part
+from tsprune.detect.subspace import SubspaceDistance
 from tsprune.errors import BadParameter, NotPrunable
 from tsprune.model.density import Density
 from tsprune.params import check_count
@@ -39,17 +39,17 @@ SHORT_NAMES: dict[str, Callable[[int | None], Any]] = {
 
 #: Class of scikit-learn or PyOD -> how its fitted objects become a part of ours.  PyOD is not imported for this.
 CONVERTERS: dict[str, Callable[[Any], Detector]] = {
-    "EachColumn": to_columns,
+    "EachColumn": own_part,
     "IForest": to_forest,
     "IsolationForest": to_forest,
     "KNN": to_neighbours,
     "LOF": to_density,
     "LocalOutlierFactor": to_density,
     "NearestNeighbors": to_neighbours,
-    "NearestRows": to_nearest,
+    "NearestRows": own_part,
     "OCSVM": to_boundary,
     "OneClassSVM": to_boundary,
-    "SubspaceDistance": to_subspace,
+    "SubspaceDistance": own_part,
 }
 
 

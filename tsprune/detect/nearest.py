@@ -8,7 +8,6 @@ import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin
 
 from tsprune.detect.standard import rows_of, standard
-from tsprune.errors import NotPrunable
 from tsprune.kernels.means import means
 from tsprune.model.nearest import CLIP, Nearest
 from tsprune.params import check_choice, check_count
@@ -77,10 +76,3 @@ class NearestRows(OutlierMixin, BaseEstimator):
     def decision_function(self, X: Any) -> Any:
         """The distance of each row; higher = more anomalous."""
         return self.part_.anomaly_score(X)
-
-
-def to_nearest(detector: Any) -> Nearest:
-    """The part of a fitted `NearestRows`."""
-    if not hasattr(detector, "part_"):
-        raise NotPrunable(f"{type(detector).__name__} is not fitted. Call fit first.")
-    return detector.part_

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils import check_array
 
+from tsprune.errors import NotPrunable
+
 if TYPE_CHECKING:
     from tsprune.types import Floats, Matrix
 
@@ -18,6 +20,13 @@ def rows_of(X: Any) -> Matrix:
     """Complete rows as doubles, shape (n, d)."""
     rows: Matrix = check_array(X, dtype=np.float64, ensure_min_samples=2)
     return rows
+
+
+def own_part(detector: Any) -> Any:
+    """The part of a fitted detector of our own."""
+    if not hasattr(detector, "part_"):
+        raise NotPrunable(f"{type(detector).__name__} is not fitted. Call fit first.")
+    return detector.part_
 
 
 def standard(rows: Matrix) -> tuple[Floats, Floats]:

@@ -8,7 +8,6 @@ import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin
 
 from tsprune.detect.standard import rows_of, standard
-from tsprune.errors import NotPrunable
 from tsprune.model.subspace import CLIP, Subspace
 from tsprune.params import check_choice, check_share
 
@@ -77,10 +76,3 @@ class SubspaceDistance(OutlierMixin, BaseEstimator):
     def decision_function(self, X: Any) -> Any:
         """The squared distance of each row; higher = more anomalous."""
         return self.part_.anomaly_score(X)
-
-
-def to_subspace(detector: Any) -> Subspace:
-    """The part of a fitted `SubspaceDistance`."""
-    if not hasattr(detector, "part_"):
-        raise NotPrunable(f"{type(detector).__name__} is not fitted. Call fit first.")
-    return detector.part_

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
+from tsprune.kernels.compiled_smooth import exchange
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -159,18 +161,12 @@ def _extremes(code: int, window: Matrix, low: Floats, high: Floats) -> None:
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _median(window: Matrix, ranked: Matrix, median: Floats) -> None:
-    """Odd-even transposition sort of all columns together: compare and exchange, without a branch."""
+    """The median of each column."""
     length, size = window.shape
     for tap in range(length):
         for s in range(size):
             ranked[tap, s] = window[tap, s]
-    for turn in range(length):
-        for tap in range(turn % 2, length - 1, 2):
-            upper, lower = ranked[tap], ranked[tap + 1]
-            for s in range(size):
-                a, b = upper[s], lower[s]
-                upper[s] = a if a < b else b
-                lower[s] = b if a < b else a
+    exchange(ranked[:length], size)
     for s in range(size):
         median[s] = 0.5 * ranked[(length - 1) // 2, s] + 0.5 * ranked[length // 2, s]
 

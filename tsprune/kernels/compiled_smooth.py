@@ -44,6 +44,18 @@ def hampel(line: Floats, stride: int, window: int, cutoff: float, median: bool, 
             own[s] = middle[s] if far else own[s]
 
 
+@numba.njit(cache=True, error_model="numpy", nogil=True, inline="always")
+def exchange(ranked: Matrix, size: int) -> None:
+    """Sort the first `size` columns, all together: odd-even transpositions, compare and exchange without a branch."""
+    for turn in range(len(ranked)):
+        for k in range(turn % 2, len(ranked) - 1, 2):
+            upper, lower = ranked[k], ranked[k + 1]
+            for s in range(size):
+                a, b = upper[s], lower[s]
+                upper[s] = a if a < b else b
+                lower[s] = b if a < b else a
+
+
 @numba.njit(cache=True, error_model="numpy", nogil=True)
 def _medians(layers: Matrix, ranked: Matrix, size: int, count: Ints, medians: Floats) -> None:
     """The median over the layers at each of the first places, without missing values; NaN without any."""
@@ -54,13 +66,7 @@ def _medians(layers: Matrix, ranked: Matrix, size: int, count: Ints, medians: Fl
             x = layers[k, s]
             ranked[k, s] = x if x == x else np.inf
             count[s] += x == x
-    for turn in range(window):
-        for k in range(turn % 2, window - 1, 2):
-            upper, lower = ranked[k], ranked[k + 1]
-            for s in range(size):
-                a, b = upper[s], lower[s]
-                upper[s] = a if a < b else b
-                lower[s] = b if a < b else a
+    exchange(ranked, size)
     if count[:size].min() == window:
         for s in range(size):
             medians[s] = 0.5 * ranked[(window - 1) // 2, s] + 0.5 * ranked[window // 2, s]
