@@ -97,6 +97,17 @@ def test_gaps_that_windows_bridge_are_bridged_in_a_panel(bridge, features):
     np.testing.assert_array_equal(tsp.panel.score(bridging, holes[90:130], context=holes[90 - context : 90]), scores[90:130])
 
 
+def test_a_fleet_that_is_ready_to_bridge_learns_the_same_where_nothing_is_missing():
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(300, 4)), columns=list("abcd"))
+    silent, ready = (
+        tsp.panel.fit(frame, tsp.Pipeline([tsp.Windows(16, "point", bridge=gap), "subspace"]), clusters=1) for gap in (0, "auto")
+    )
+    assert ready.fleet.windows[0].bridge == 3
+    for name in frame:
+        assert ready.model(name).threshold == silent.model(name).threshold
+    pd.testing.assert_frame_equal(tsp.panel.score(ready, frame)[15:], tsp.panel.score(silent, frame)[15:])
+
+
 def test_a_fleet_bridges_the_gaps_that_its_series_usually_have():
     rng = np.random.default_rng(0)
     steady = pd.DataFrame(rng.normal(size=(600, 4)), columns=list("abcd"))

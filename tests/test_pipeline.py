@@ -18,6 +18,7 @@ from sklearn.svm import OneClassSVM
 import tsprune as tsp
 from tsprune import checks
 from tsprune.errors import BadParameter, BadSeries, NotPrunable, OverPruned
+from tsprune.model import file
 
 SERIES = kinds()
 
@@ -42,6 +43,21 @@ def test_a_chain_with_every_stage_keeps_the_promises():
     checks.check_all(
         tsp.Pipeline([*steps, tsp.Pruned("iforest", keep=0.2, guard=None, random_state=0)]), SERIES["New York in autumn, gaps"]
     )
+
+
+@pytest.mark.parametrize("first", [0, 3])
+def test_windows_that_are_ready_to_bridge_learn_the_same_where_nothing_is_missing(first):
+    """The first windows of a history are half seen: they are scored, and teach nothing."""
+    history = SERIES["regular"].astype(float)
+    history.iloc[:first] = np.nan
+    silent, ready = (
+        tsp.Pipeline([tsp.Windows(9, bridge=gap), IsolationForest(n_estimators=20, random_state=0)]).fit(history) for gap in (0, "auto")
+    )
+    assert ready.named_stages_["windows"].part_.bridge == 2
+    assert ready.threshold_ == silent.threshold_
+    assert file.to_bytes(ready.model_.detector) == file.to_bytes(silent.model_.detector)
+    assert (np.asarray(silent.anomaly_score(history))[first + 8 :] == np.asarray(ready.anomaly_score(history))[first + 8 :]).all()
+    assert np.isfinite(np.asarray(ready.anomaly_score(history))[first + 6 : first + 8]).all()
 
 
 @pytest.mark.parametrize(

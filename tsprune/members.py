@@ -43,8 +43,7 @@ class Learner:
             path = (*path, f"{type(stage).__qualname__}{sorted(stage.get_params().items())}")
             if path not in self.known:
                 fitted = clone(stage).learn(table)
-                values = fitted.part_.apply(table.values, table.slots)
-                self.known[path] = ((*parts, fitted.part_), table.with_values(values, fitted.names(table.columns)))
+                self.known[path] = ((*parts, fitted.part_), fitted.taught(table))
         parts, table = self.known[path]
         complete = table.values[~np.isnan(table.values).any(axis=1)]
         if len(complete) < 2:

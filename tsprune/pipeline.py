@@ -97,7 +97,7 @@ class Pipeline(Steps):
         fitted = clone(stage).learn(table)
         self.fit_seconds_[name] = time.perf_counter() - start
         self.named_stages_[name] = fitted
-        return table.with_values(fitted.part_.apply(table.values, table.slots), fitted.names(table.columns))
+        return fitted.taught(table)
 
     def _set_threshold(self, parts: tuple[Part, ...], fitted: Any, threshold: tuple[str, Threshold], table: Table) -> None:
         name, learner = threshold

@@ -23,12 +23,8 @@ def energy_kept(pipeline: Any, clean: pd.DataFrame, changed: pd.DataFrame) -> di
         if not isinstance(stage, Stage):
             break
         kept[name] = stage.energy_kept(before, after)
-        before, after = (_through(stage, table) for table in (before, after))
+        before, after = (stage.through(table) for table in (before, after))
     return kept
-
-
-def _through(stage: Stage, table: Table) -> Table:
-    return table.with_values(stage.part_.apply(table.values, table.slots), stage.names(table.columns))
 
 
 def prices(pipeline: Any, table: Table, energy: dict[str, float]) -> dict[str, dict[str, Any]]:
@@ -45,7 +41,7 @@ def prices(pipeline: Any, table: Table, energy: dict[str, float]) -> dict[str, d
             "facts": fitted.facts() if hasattr(fitted, "facts") else {},
         }
         if isinstance(fitted, Stage):
-            table = _through(fitted, table)
+            table = fitted.through(table)
     return found
 
 

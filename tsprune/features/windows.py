@@ -15,7 +15,7 @@ from tsprune.series.stage import Stage
 
 if TYPE_CHECKING:
     from tsprune.series.table import Table
-    from tsprune.types import Floats, Ints
+    from tsprune.types import Floats, Ints, Mask
 
 
 #: Gaps that are bridged where it is left to us: at least, and at the most so many slots.
@@ -87,6 +87,13 @@ class Windows(Stage):
         """The window in rows, and the number of features."""
         return {"length": float(self.length_), "features": float(self.part_.n_out)}
 
+    def taught(self, table: Table) -> Table:
+        """The features without those of windows that reach before the first row: bridged, they would be of values never seen."""
+        behind = super().taught(table)
+        return behind.with_values(
+            np.where(whole(table.slots.absolute, table.values, self.part_.lookback)[:, None], behind.values, np.nan), behind.columns
+        )
+
     def _learn(self, table: Table) -> WindowMatrix:
         check_choice(("robust", "none"), scale=self.scale)
         n, d = table.values.shape
@@ -96,7 +103,7 @@ class Windows(Stage):
         floor = np.array([max(share * _spread(table.values[:, j]), 1e-300) for j in range(d)])
         bridge = self._bridge(table)
         plain = WindowMatrix(d, names, lengths, floor, np.zeros(0), np.ones(0), bridge)
-        raw = plain.raw(table.values, table.slots)
+        raw = np.where(whole(table.slots.absolute, table.values, plain.lookback)[:, None], plain.raw(table.values, table.slots), np.nan)
         if np.isnan(raw).any(axis=1).all() and self.length != "auto":
             raise BadSeries(
                 f"Windows(length={self.length}) finds no complete window in {n} rows: too short, or a value is missing in each. "
@@ -125,6 +132,18 @@ def _spread(column: Floats) -> float:
     """Standard deviation of the values that are there; 0 without any."""
     there = column[~np.isnan(column)]
     return float(np.std(there)) if len(there) else 0.0
+
+
+def whole(slots: Ints, values: Floats, lookback: int) -> Mask:
+    """Which rows have a lookback that begins at the first complete row or later; `values` has shape (n, d).
+
+    >>> import numpy as np
+    >>> from tsprune.features.windows import whole
+    >>> whole(np.arange(5), np.array([[np.nan], [2.0], [3.0], [2.0], [np.nan]]), lookback=2)
+    array([False, False, False,  True,  True])
+    """
+    known: Mask = np.logical_not(np.isnan(values).any(axis=1), dtype=bool)
+    return slots >= slots[int(np.argmax(known))] + lookback if len(slots) else known
 
 
 def gaps_of(table: Table) -> Ints:

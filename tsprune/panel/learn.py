@@ -12,7 +12,7 @@ import pandas as pd
 from sklearn.base import clone
 
 from tsprune.errors import BadSeries
-from tsprune.features.windows import count_gaps
+from tsprune.features.windows import count_gaps, whole
 from tsprune.kernels.smooth import scale_of
 from tsprune.model import file
 from tsprune.model.cohort import Cohort, raw_features
@@ -178,9 +178,10 @@ def spread_of(values: Floats) -> float:
 
 
 def complete_features(plain: WindowMatrix, channels: Floats, slots: Slots) -> tuple[Floats, Mask]:
-    """The window features of the rows that have all of them, and which rows these are."""
+    """The window features of the rows that have all of them and do not reach before the first one, and which rows these are."""
     raw = raw_features(plain, channels, slots)
     complete: Mask = np.logical_not(np.isnan(raw).any(axis=1), dtype=bool)
+    complete &= whole(slots.absolute, channels, plain.lookback)
     return raw[complete], complete
 
 
@@ -258,8 +259,11 @@ def unpacked(content: bytes) -> tuple[list[Learned], Sample | None]:
 
 
 def own_scores(fleet: Fleet, member: Member, history: History) -> Floats:
-    """Scores of the values that a series learned from, shape (n,)."""
+    """Scores of the values that a series learned from, shape (n,); NaN for those that look back before the first one."""
     slots = history.slots
     if len(np.unique(slots.absolute)) < len(slots):
-        return fleet.model("", member).anomaly_score(history.value, history.time)
-    return Cohort(fleet, (member,)).anomaly_score(history.value[:, None], slots)[:, 0]
+        scores = fleet.model("", member).anomaly_score(history.value, history.time)
+    else:
+        scores = Cohort(fleet, (member,)).anomaly_score(history.value[:, None], slots)[:, 0]
+    lookback = sum(part.lookback for part in fleet.windows)
+    return np.where(whole(slots.absolute, history.value[:, None], lookback), scores, np.nan)

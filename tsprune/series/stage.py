@@ -63,6 +63,14 @@ class Stage(TransformerMixin, BaseEstimator):
         table = self._read(X)
         return table.like(self.part_.apply(table.values, table.slots), self.names(table.columns))
 
+    def through(self, table: Table) -> Table:
+        """The rows of a table behind this stage."""
+        return table.with_values(self.part_.apply(table.values, table.slots), self.names(table.columns))
+
+    def taught(self, table: Table) -> Table:
+        """What the next step learns from where this stage has learned from `table`; rows that would mislead it are missing."""
+        return self.through(table)
+
     def removed(self, X: Any) -> Any:
         """What an additive stage takes away: `X - transform(X)`.
 
