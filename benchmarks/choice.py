@@ -12,6 +12,7 @@ import argparse
 import time
 import warnings
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -219,6 +220,7 @@ METHODS: dict[str, Method] = {
     "choose": _chosen(),
     "choose, cover": _chosen("cover"),
     "choose, small": _chosen(budget=Budget.small()),
+    **({"choose, small, Optuna": _chosen(budget=Budget.small(), search="optuna")} if find_spec("optuna") else {}),
     "choose, point": _chosen(preset="point"),
     "iforest on points": _pipeline(lambda: [view("point"), "iforest"]),
     "Mahalanobis on points": _pipeline(lambda: [view("point"), "subspace"]),

@@ -204,27 +204,42 @@ class Ours:
         return int(self.pipeline.freeze().nbytes)
 
 
-def tsprune_with(detector: str, bridge: int | str) -> Callable[[pd.DataFrame, int, int], Ours]:
+def tsprune_with(detector: str) -> Callable[[pd.DataFrame, int, int], Ours]:
     def learn(history: pd.DataFrame, length: int, seed: int) -> Ours:
         import tsprune as tsp
 
-        steps = [tsp.Deseason(), tsp.Windows(bridge=bridge), tsp.SelectFeatures(), tsp.Pruned(detector, random_state=seed)]
+        steps = [tsp.Deseason(), tsp.Windows(), tsp.SelectFeatures(), tsp.Pruned(detector, random_state=seed)]
         return Ours(tsp.Pipeline(steps).fit(history))
 
     return learn
 
 
-def chosen(history: pd.DataFrame, length: int, seed: int) -> Ours:
+@dataclass
+class Chosen:
+    """A blend that `tsprune.choose` has chosen; for a record that is over it places its scores after the fact."""
+
+    blend: Any
+
+    def scores(self, frame: pd.DataFrame, *, whole: bool) -> np.ndarray:
+        if whole:
+            return np.asarray(self.blend.anomaly_score(frame), dtype=np.float64)
+        return np.asarray(self.blend.model_.anomaly_score(frame.to_numpy(), frame.index.to_numpy()), dtype=np.float64)
+
+    @property
+    def nbytes(self) -> int:
+        return int(self.blend.model_.nbytes)
+
+
+def chosen(history: pd.DataFrame, length: int, seed: int) -> Chosen:
     import tsprune as tsp
 
-    return Ours(tsp.choose(history, random_state=seed).pipeline)
+    return Chosen(tsp.choose(history, placement="cover", random_state=seed).pipeline)
 
 
 PEERS: tuple[Peer, ...] = (
-    Peer("tsprune iforest", "", tsprune_with("iforest", 0), random=True),
-    Peer("tsprune iforest, gaps bridged", "", tsprune_with("iforest", "auto"), random=True),
-    Peer("tsprune lof, gaps bridged", "", tsprune_with("lof", "auto")),
-    Peer("tsprune ocsvm, gaps bridged", "", tsprune_with("ocsvm", "auto"), random=True),
+    Peer("tsprune iforest", "", tsprune_with("iforest"), random=True),
+    Peer("tsprune lof", "", tsprune_with("lof")),
+    Peer("tsprune ocsvm", "", tsprune_with("ocsvm"), random=True),
     Peer("tsprune choose", "", chosen, random=True),
     Peer("PyOD TimeSeriesOD IForest", "pyod", windowed(pyod_iforest), random=True),
     Peer("PyOD TimeSeriesOD LOF", "pyod", windowed(pyod_lof)),

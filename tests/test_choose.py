@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
 from series_kinds import kinds, wave
 
 from tsprune.choose import Budget, choose
+from tsprune.choose.front import recipes_of
 from tsprune.choose.look import look_at
+from tsprune.choose.members import Maker, views_of
+from tsprune.choose.race import heats, run_race
 from tsprune.errors import BadParameter, BadSeries
 from tsprune.series.table import read_table
 
@@ -210,3 +215,80 @@ def test_views_over_the_budget_alone_leave_room_for_the_others():
 
     assert choice.front.query("chosen")["us_per_row"].iloc[0] <= 10
     assert "rows: Mahalanobis" in " ".join(choice.reasons)
+
+
+def test_a_long_history_is_raced_on_and_a_choice_that_no_longer_changes_ends_the_race():
+    days = pd.date_range("2026-01-01", periods=40_000, freq="5min")
+    long = pd.Series(wave(days), index=days)
+
+    raced = choose(long, preset="point")
+
+    assert heats(len(long)) == [12_000, 40_000]
+    assert any(reason.startswith("raced on the last 12,000, 40,000 rows") for reason in raced.reasons)
+    assert len(raced.pipeline.history_) == 40_000
+    assert not any("raced" in reason for reason in choose(long[:20_000], preset="point").reasons)
+
+
+def noise(n: int) -> pd.Series:
+    return pd.Series(np.random.default_rng(0).normal(size=n))
+
+
+def test_candidates_that_lose_on_few_rows_are_not_tried_on_many():
+    table = read_table(noise(30_000))
+    views = views_of("mixed", 1)
+
+    race = run_race(table, None, Maker(look_at(table), 0), views, Budget.small(), 0, sampler=False)
+
+    assert race.heats == (12_000, 30_000)
+    assert 0 < race.lost < len(recipes_of(views, 30_000))
+    assert len(race.trial.tried) == len(recipes_of(views, 30_000)) - race.lost
+    assert set(race.best.recipes) <= set(race.trial.tried)
+
+
+def test_a_race_that_runs_out_of_time_answers_with_the_last_heat_that_was_finished(monkeypatch):
+    table = read_table(noise(30_000))
+    first = run_race(table, None, Maker(look_at(table), 0), views_of("point", 1), Budget(), 0, sampler=False)
+    clock = iter([0.0, *[1.0] * len(first.trial.tried), *[1e9] * 100])
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+
+    race = run_race(table, None, Maker(look_at(table), 0), views_of("point", 1), Budget(), 0, sampler=False)
+
+    assert race.heats == (12_000,)
+    assert "the time was up" in race.told[0]
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_heats_whose_rows_say_nothing_are_left_out(labelled):
+    series = noise(30_000)
+    labels = np.zeros(len(series), dtype=int)
+    if labelled:  # the last 12,000 rows hold back 3,600, and these hold no event
+        for start in (21_500, 23_000):
+            series.iloc[start : start + 20] += 5.0
+            labels[start : start + 20] = 1
+    else:
+        series.iloc[-12_000:] = np.nan
+    table = read_table(series)
+
+    race = run_race(table, labels if labelled else None, Maker(look_at(table), 0), views_of("point", 1), Budget(), 0, sampler=False)
+
+    assert race.heats == (30_000,)
+
+
+def test_optuna_looks_among_all_combinations_and_keeps_to_the_budget():
+    pytest.importorskip("optuna")
+    budget = Budget(us_per_row=8.0)
+
+    listed, searched = (choose(PAST, budget=budget, search=search).front.query("chosen").iloc[0] for search in ("list", "optuna"))
+
+    assert searched["us_per_row"] <= 8.0
+    assert (searched["searches"], searched["fidelity"] + 1e-3) >= (listed["searches"], listed["fidelity"])
+    again = choose(PAST, budget=budget, search="optuna").front.query("chosen").iloc[0]
+    pd.testing.assert_series_equal(again, searched)
+
+
+def test_optuna_that_is_not_installed_is_asked_for_by_name(monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(BadParameter, match=r"pip install 'tsprune\[optuna\]'"):
+        choose(PAST, search="optuna")
+    with pytest.raises(BadParameter, match="search"):
+        choose(PAST, search="random")

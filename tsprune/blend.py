@@ -128,7 +128,7 @@ class Blend(Pipeline):
             start = time.perf_counter()
             try:
                 parts, first = early.chain(member)
-                scores = calibrating(first, behind(parts, taken(table, stop))[cut:])
+                scores = calibrating(first, behind(parts, taken(table, stop), cut))
                 tail = Tail.of(scores)
                 earned = weight if planted is None else planted.weight(parts, first, tail)
                 chain, detector = late.chain(member)

@@ -28,10 +28,14 @@ HELD_BACK, MOST, FEWEST = 0.3, 1500, 30
 
 
 class Learner:
-    """Chains learned on one table; stages that begin several of them are learned once."""
+    """Chains learned on one table; stages that begin several of them are learned once.
 
-    def __init__(self, table: Table):
-        self.table = table
+    What a whole chain of stages makes of the table is kept where `keep` says that another detector will want it: a view of a million rows
+    is 200 MB.
+    """
+
+    def __init__(self, table: Table, *, keep: bool = False):
+        self.table, self.keep = table, keep
         self.known: dict[tuple[str, ...], tuple[tuple[Part, ...], Table]] = {(): ((), table)}
 
     def chain(self, member: Pipeline) -> tuple[tuple[Part, ...], Any]:
@@ -45,18 +49,22 @@ class Learner:
                 fitted = clone(stage).learn(table)
                 self.known[path] = ((*parts, fitted.part_), fitted.taught(table))
         parts, table = self.known[path]
+        if path and not self.keep:
+            del self.known[path]
         complete = table.values[~np.isnan(table.values).any(axis=1)]
         if len(complete) < 2:
             raise BadSeries(f"{len(complete)} of {len(table)} training rows are complete; a detector needs 2. Give a longer history.")
         return parts, fit_clone(detector, complete).part_
 
 
-def behind(parts: tuple[Part, ...], table: Table) -> Matrix:
-    """What learned parts make of the rows of a table."""
-    values = table.values
+def behind(parts: tuple[Part, ...], table: Table, first: int) -> Matrix:
+    """What learned parts make of the rows of a table from `first` on; of those before, only what these look back on is worked out."""
+    slots = table.slots.absolute
+    start = int(np.searchsorted(slots, slots[first] - sum(part.lookback for part in parts)))
+    values, clock = table.values[start:], table.slots.taken(slice(start, None))
     for part in parts:
-        values = part.apply(values, table.slots)
-    return values
+        values = part.apply(values, clock)
+    return values[first - start :]
 
 
 def calibrating(detector: Any, rows: Matrix) -> Floats:
@@ -99,9 +107,9 @@ def held_back(n: int) -> list[tuple[int, int]]:
     return [*([(n - late, n - late + min(MOST, late))] if late >= FEWEST else []), (0, n)]
 
 
-def taken(table: Table, stop: int) -> Table:
-    """The first rows of a table."""
-    return replace(table, values=table.values[:stop], time=None if table.time is None else table.time[:stop])
+def taken(table: Table, stop: int, start: int = 0) -> Table:
+    """The rows of a table from one to another, as a table."""
+    return replace(table, values=table.values[start:stop], time=None if table.time is None else table.time[start:stop])
 
 
 def _split(pipeline: Pipeline) -> tuple[list[Stage], Any]:

@@ -50,5 +50,5 @@ class Planted:
 
     def weight(self, parts: tuple[Part, ...], detector: Any, tail: Tail) -> float:
         """What a member weighs that has not seen the rows."""
-        scores = tail.u(score_complete(detector, behind(parts, self.table)[self.cut :]))
+        scores = tail.u(score_complete(detector, behind(parts, self.table, self.cut)))
         return float(np.exp(vus_pr(self.labels, scores, buffer=default_buffer(self.labels)) / SOFTNESS))

@@ -10,23 +10,20 @@ import pandas as pd
 from tsprune.blend import Blend
 from tsprune.choose.budget import Budget
 from tsprune.choose.choice import Choice
-from tsprune.choose.front import Option, Views, blended, bought, grown, options, pareto, recipes_of
+from tsprune.choose.front import Option, Views, blended, pareto
 from tsprune.choose.look import Look, look_at
 from tsprune.choose.members import Maker, Recipe, views_of
-from tsprune.choose.trial import Trial, run_trial
+from tsprune.choose.race import EVENTS, Race, held_back_events, run_race
 from tsprune.errors import BadParameter
 from tsprune.kernels.agreement import spearman
-from tsprune.kernels.labelled import runs
 from tsprune.members import HELD_BACK
 from tsprune.params import check_choice, check_count
 from tsprune.series.table import read_table
 
 if TYPE_CHECKING:
+    from tsprune.choose.trial import Trial
     from tsprune.detect import Threshold
     from tsprune.types import Ints
-
-#: Labelled events among the held-back rows below which labels do not choose: one event would choose what fits that event.
-EVENTS = 2
 
 
 def choose(
@@ -37,6 +34,7 @@ def choose(
     budget: Budget | None = None,
     placement: Literal["end", "cover"] = "end",
     threshold: Threshold | None = None,
+    search: Literal["list", "optuna"] = "list",
     random_state: int = 0,
 ) -> Choice:
     """Build a detector for a series: no period, window, detector or contamination is needed.
@@ -59,6 +57,9 @@ def choose(
         "cover" is for records that are over, and looks ahead; see `Blend`.
     threshold : Threshold, optional
         How the alarm threshold is set.
+    search : "list" or "optuna"
+        "list": blends of the first views in the order of what they were worth elsewhere, and with labels one grown member by member.
+        "optuna": also what Optuna's sampler finds among all combinations; an extra (`pip install 'tsprune[optuna]'`).
     random_state : int
         The same seed gives the same answer, unless the seconds run out.
 
@@ -83,6 +84,7 @@ def choose(
     budget = budget or Budget()
     check_choice(("mixed", "point"), preset=preset)
     check_choice(("end", "cover"), placement=placement)
+    check_choice(("list", "optuna"), search=search)
     check_count(random_state=random_state, low=0)
     table = read_table(history, name="history")
     truth = None if labels is None else _truth(labels, len(table))
@@ -90,13 +92,11 @@ def choose(
     views = views_of("point" if look.constant else preset, look.measured)
     maker = Maker(look, random_state)
     judging, told = _judging(truth)
-    trial = run_trial(table, judging, maker, recipes_of(views, len(table)), budget.seconds, random_state)
-    chosen, front, bought_told = _chosen(trial, views, budget)
-    members = [(recipe.view, maker.pipeline(recipe)) for recipe in chosen.recipes]
+    race = run_race(table, judging, maker, views, budget, random_state, sampler=search == "optuna")
+    members = [(recipe.view, maker.pipeline(recipe)) for recipe in race.best.recipes]
     blend = Blend(members, None, placement, threshold).fit(_learned_from(history, truth))
-    report = _report(trial, chosen)
-    reasons = (*look.reasons, *told, *_told(trial, chosen, look), *bought_told)
-    return Choice(blend, front, report, reasons)
+    reasons = (*look.reasons, *told, *race.told, *_told(race.trial, race.best, look), _bought(race, views, budget))
+    return Choice(blend, pareto(race.options, race.best), _report(race.trial, race.best), reasons)
 
 
 def _truth(labels: Any, n: int) -> Ints:
@@ -112,28 +112,24 @@ def _judging(truth: Ints | None) -> tuple[Ints | None, tuple[str, ...]]:
         return None, (
             "no labels: members are those that earned their place on other series; neighbour searches stay first, then what agrees with the whole",
         )
-    late = truth[len(truth) - round(HELD_BACK * len(truth)) :]
-    events = len(runs(late == 1))
-    if events < EVENTS or late.all():
+    events = held_back_events(truth)
+    if events < EVENTS:
         return None, (
             f"the labels hold {events} event(s) in the last {HELD_BACK:.0%} of the rows: too few to choose by, so they only say what not to learn from",
         )
     return truth, (f"members chosen by {events} labelled events in the last {HELD_BACK:.0%} of the rows",)
 
 
-def _chosen(trial: Trial, views: Views, budget: Budget) -> tuple[Option, pd.DataFrame, tuple[str, ...]]:
-    found = options(trial, views, budget)
-    if trial.labels is not None:
-        found.append(grown(trial, budget))
-    chosen, allowed = bought(found, budget)
-    told = f"{len(chosen.recipes)} of {len(views)} views, {chosen.nbytes:,} bytes, about {chosen.us_per_row:.0f} us per row"
+def _bought(race: Race, views: Views, budget: Budget) -> str:
+    best = race.best
+    told = f"{len(best.recipes)} of {len(views)} views, {best.nbytes:,} bytes, about {best.us_per_row:.0f} us per row"
     limit = " and ".join(
         text for text in (budget.bytes and f"{budget.bytes:,.0f} bytes", budget.us_per_row and f"{budget.us_per_row:g} us per row") if text
     )
-    if not allowed:
-        return chosen, pareto(found, chosen), (f"nothing meets the budget of {limit}; this is the smallest there is: {told}",)
-    agreement = f", agreeing with the largest blend at {chosen.fidelity:.3f}" if trial.labels is None else ""
-    return chosen, pareto(found, chosen), (f"within the budget of {limit or 'nothing'}: {told}{agreement}",)
+    if not race.affordable:
+        return f"nothing meets the budget of {limit}; this is the smallest there is: {told}"
+    agreement = f", agreeing with the largest blend at {best.fidelity:.3f}" if race.trial.labels is None else ""
+    return f"within the budget of {limit or 'nothing'}: {told}{agreement}"
 
 
 def _told(trial: Trial, chosen: Option, look: Look) -> tuple[str, ...]:

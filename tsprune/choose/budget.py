@@ -62,7 +62,11 @@ class Budget:
 
     def allows(self, nbytes: float, us_per_row: float) -> bool:
         """Whether a detector of this size and speed is within the limits."""
-        return nbytes <= (self.bytes or math.inf) and us_per_row <= (self.us_per_row or math.inf)
+        return self.excess(nbytes, us_per_row) <= 1.0
+
+    def excess(self, nbytes: float, us_per_row: float) -> float:
+        """The larger of both as a multiple of its limit."""
+        return max(nbytes / (self.bytes or math.inf), us_per_row / (self.us_per_row or math.inf))
 
 
 def estimated_us(parts: Iterable[Part], detector: Any) -> float:

@@ -61,7 +61,7 @@ def options(trial: Trial, views: Views, budget: Budget) -> list[Option]:
     alone = {recipe.view for recipe, one in known.items() if budget.allows(one.nbytes, one.us_per_row)}
     sets = dict.fromkeys([*_sets(trial, views), *_sets(trial, [(view, kind) for view, kind in views if view in alone])])
     whole = blended(trial, max(sets, key=lambda recipes: sum(known[recipe].nbytes for recipe in recipes)))
-    return [_option(trial, recipes, whole) for recipes in sets]
+    return [option_of(trial, recipes, whole) for recipes in sets]
 
 
 def _sets(trial: Trial, views: Views) -> list[tuple[Recipe, ...]]:
@@ -86,7 +86,7 @@ def grown(trial: Trial, budget: Budget, most: int = 8) -> Option:
     best: Option | None = None
     while best is None or len(best.recipes) < most:
         chosen = best.recipes if best else ()
-        wider = [_option(trial, (*chosen, recipe), None) for recipe in trial.tried if recipe.view not in {r.view for r in chosen}]
+        wider = [option_of(trial, (*chosen, recipe), None) for recipe in trial.tried if recipe.view not in {r.view for r in chosen}]
         allowed = [option for option in wider if budget.allows(option.nbytes, option.us_per_row)] or ([] if best else wider)
         top = max(allowed, key=lambda option: (option.quality, -option.nbytes), default=None)
         if top is None or (best is not None and top.quality <= best.quality):
@@ -140,7 +140,8 @@ def blended(trial: Trial, recipes: Sequence[Recipe]) -> Floats:
     return np.where(2 * count >= len(recipes), mean, np.nan)
 
 
-def _option(trial: Trial, recipes: tuple[Recipe, ...], whole: Floats | None) -> Option:
+def option_of(trial: Trial, recipes: tuple[Recipe, ...], whole: Floats | None) -> Option:
+    """A blend of candidates, how far it agrees with the whole, and with labels its quality."""
     said = blended(trial, recipes)
     nbytes = sum(trial.tried[recipe].nbytes for recipe in recipes)
     us_per_row = sum(trial.tried[recipe].us_per_row for recipe in recipes)

@@ -63,20 +63,26 @@ class Trial:
     late: int
 
 
-def run_trial(table: Table, labels: Ints | None, maker: Maker, recipes: Sequence[Recipe], seconds: float | None, seed: int) -> Trial:
-    """Learn every candidate on the first rows, and let it speak of the last."""
-    deadline = np.inf if seconds is None else time.monotonic() + seconds
+def run_trial(table: Table, labels: Ints | None, maker: Maker, recipes: Sequence[Recipe], deadline: float, seed: int) -> Trial:
+    """Learn every candidate on the first rows, and let it speak of the last; those not tried by the deadline are left out."""
     if labels is not None:
         first = len(table) - round(HELD_BACK * len(table))
-        bench = Bench(Learner(taken(_without_events(table, labels), first)), [table], first, labels[first:], len(table))
-        return _raced(bench, maker, recipes, deadline)
+        bench = Bench(Learner(taken(_without_events(table, labels), first), keep=True), [table], first, labels[first:], len(table))
+        return _some(_each_tried(bench, maker, recipes, deadline), len(table))
     for cut, stop in held_back(len(table)):
         clean = taken(table, stop)
-        bench = Bench(Learner(taken(table, cut) if cut else table), [clean, *_injected(clean, cut, seed)], cut, None, len(table))
-        trial = _raced(bench, maker, recipes, deadline)
+        bench = Bench(Learner(taken(table, cut) if cut else table, keep=True), [clean, *_injected(clean, cut, seed)], cut, None, len(table))
+        trial = _each_tried(bench, maker, recipes, deadline)
         if trial.tried:
             return trial
-    raise BadSeries(f"no view can be learned from {len(table)} rows: {next(iter(trial.dropped.values()))}")
+    return _some(trial, len(table))
+
+
+def _some(trial: Trial, n: int) -> Trial:
+    """The trial, if any candidate could be tried."""
+    if not trial.tried:
+        raise BadSeries(f"no view can be learned from {n} rows: {next(iter(trial.dropped.values()))}")
+    return trial
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,7 @@ class Bench:
     seen: dict[str, list[Matrix]] = field(default_factory=dict)
 
 
-def _raced(bench: Bench, maker: Maker, recipes: Sequence[Recipe], deadline: float) -> Trial:
+def _each_tried(bench: Bench, maker: Maker, recipes: Sequence[Recipe], deadline: float) -> Trial:
     tried: dict[Recipe, Tried] = {}
     dropped: dict[str, str] = {}
     late = 0
@@ -110,7 +116,7 @@ def _try(recipe: Recipe, maker: Maker, bench: Bench) -> Tried:
     pipeline = maker.pipeline(recipe)
     parts, detector = bench.learner.chain(pipeline)
     if recipe.view not in bench.seen:
-        bench.seen[recipe.view] = [behind(parts, table)[bench.first :] for table in bench.judged]
+        bench.seen[recipe.view] = [behind(parts, table, bench.first) for table in bench.judged]
     scores = [calibrating(detector, rows) for rows in bench.seen[recipe.view]]
     tail = Tail.of(scores[0] if bench.labels is None else np.where(bench.labels == 1, np.nan, scores[0]))
     if isinstance(detector, Nearest):  # the whole history has more rows to keep
