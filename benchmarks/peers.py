@@ -36,18 +36,20 @@ SAMPLED = 4
 
 
 def run(quick: bool) -> None:
-    """Measure, print the tables, and leave one line per series, method and seed in the file named by PEERS_CSV."""
+    """Measure, print the tables, and leave one line per series, method and seed in the file named by PEERS_CSV; what is there is kept."""
     warnings.filterwarnings("ignore")
     peers = [peer for peer in PEERS if peer.installed]
     for peer in PEERS:
         if not peer.installed:
             print(f"left out: {peer.name} (pip install {peer.needs})")
-    lines: list[dict[str, object]] = []
     file = Path(os.environ.get("PEERS_CSV", "peers.csv"))
+    known = pd.read_csv(file, keep_default_na=False, na_values=[""]).fillna({"failed": ""}) if file.exists() else pd.DataFrame()
+    lines: list[dict[str, object]] = known.to_dict("records")
+    done = {(line["series"], line["seed"]) for line in lines}
     warm(peers)
     for seed in range(1 if quick else 3):
         for name in series(quick):
-            case = unlabelled.load(name)
+            case = None if (name, seed) in done else unlabelled.load(name)
             if case is None or stretch(case)[1].mean() > MOST_LABELLED:
                 continue
             lines += [judged(peer, case, seed, whole) for peer in peers if peer.random or not seed for whole in (False, True)]
@@ -70,7 +72,7 @@ def series(quick: bool) -> list[str]:
 
 def warm(peers: list[Peer]) -> None:
     """Let every method compile and load what it needs before it is timed."""
-    waves = pd.DataFrame({"value": np.sin(np.arange(600) * 2 * np.pi / 24)})
+    waves = pd.DataFrame({"value": np.sin(np.arange(4000) * 2 * np.pi / 24)})
     for peer in peers:
         try:
             learned = peer.learn(waves, 24, 0)

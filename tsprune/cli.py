@@ -191,7 +191,7 @@ def _report(args: Any) -> int:
     if args.steps != AUTO_STEPS:
         from tsprune.choose.beside import beside
 
-        report = report.noting(f"{beside(frame.iloc[:n], report, random_state=args.seed)[:-1]} (--steps {AUTO_STEPS} reports on it).")
+        report = report.noting(f"{beside(frame.iloc[:n], report, random_state=args.seed)} (--steps {AUTO_STEPS} reports on it).")
     sys.stdout.write(f"{report}\n")
     if write is not None:
         write(report, Path(args.out))

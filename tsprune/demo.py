@@ -39,7 +39,7 @@ def run(folder: Path, name: str = "elnino") -> int:
     pipeline.fit(past)
     _say("learned; now each stage is left out in turn and what stands behind it is refitted ...")
     report = pipeline.report(rest, truth)
-    report = report.noting(beside(past, report))
+    report = report.noting(f"{beside(past, report)}.")
     sys.stdout.write(f"{report}\n")
     report.to_html(folder / "report.html")
     pipeline.freeze().save(folder / "model.tsp")

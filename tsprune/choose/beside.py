@@ -18,7 +18,7 @@ SECONDS = 20.0
 
 
 def beside(history: Any, report: Report, *, random_state: int = 0) -> str:
-    """One sentence on `tsp.choose(history)`, judged on the rows, labels and metrics of a report.
+    """A sentence, without its full stop, on `tsp.choose(history)`, judged on the rows, labels and metrics of a report.
 
     Examples
     --------
@@ -40,4 +40,4 @@ def beside(history: Any, report: Report, *, random_state: int = 0) -> str:
     metrics = tuple(dict.fromkeys(effect.metric for effect in report.stages if effect.metric not in COSTS))
     found = evaluate_all(labels, scores, predictions=alarms, buffer=default_buffer(labels), metrics=metrics)
     told = ", ".join(f"{name} {value:.3f}" for name, value in found.items())
-    return f"beside it, tsp.choose(history) without labels: {told}; {len(blend.named_members())} view(s), {blend.model_.nbytes:,} bytes."
+    return f"beside it, tsp.choose(history) without labels: {told}; {len(blend.named_members())} view(s), {blend.model_.nbytes:,} bytes"
