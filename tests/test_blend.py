@@ -227,7 +227,7 @@ def test_members_are_calibrated_on_rows_they_have_not_learned_from():
     early = Learner(read_table(PAST[:630]))
 
     parts, detector = early.chain(blend.members[0][1])
-    scores = calibrating(detector, behind(parts, read_table(PAST))[630:])
+    scores = calibrating(detector, behind(parts, read_table(PAST), 0)[630:])
 
     np.testing.assert_allclose(blend.held_back_, Tail.of(scores).u(scores))
     assert (blend.held_back_ > blend.threshold_).mean() == pytest.approx(0.1, abs=0.01)
