@@ -20,6 +20,7 @@ from tsprune.kernels import season as season_kernel
 from tsprune.kernels import trend as trend_kernel
 from tsprune.kernels.changes import changes
 from tsprune.kernels.denoise import details, local_level, medians, one_sided_polynomial
+from tsprune.kernels.windows import nan_median
 from tsprune.model.adapted import AdaptedSeason
 from tsprune.model.clock import Slots
 from tsprune.model.part import Spec
@@ -102,7 +103,7 @@ def test_columns_side_by_side_are_those_alone():
         np.testing.assert_array_equal(rest[:, j], trend_kernel.innovation(columns[:, j], slots, weights[j], clip[j]))
 
 
-@given(seed=st.integers(0, 10_000), block=st.integers(1, 70), blocks=st.integers(1, 30), order=st.integers(1, 4))
+@given(seed=st.integers(0, 10_000), block=st.integers(1, 400), blocks=st.integers(1, 30), order=st.integers(1, 4))
 @settings(max_examples=60, deadline=None)
 def test_machine_code_gives_numpy_s_bits(seed, block, blocks, order):
     values, slots = rough(seed, 1500)
@@ -121,6 +122,30 @@ def test_machine_code_gives_numpy_s_bits(seed, block, blocks, order):
     compiled_signal.subtract_profile(twin, slots, profile)
     season_kernel.subtract_profile(plain, slots, profile)
     np.testing.assert_array_equal(twin, plain)
+
+
+AWKWARD = st.one_of(
+    st.floats(-1e3, 1e3),
+    st.integers(-2, 2).map(float),
+    st.sampled_from([np.nan, np.inf, -np.inf, 0.0, -0.0, 5e-324, 1.7e308, -1.7e308]),
+)
+
+
+@given(few=st.lists(AWKWARD, min_size=1, max_size=12), n=st.integers(1, 700), seed=st.integers(0, 10_000), kind=st.integers(0, 4))
+@settings(max_examples=150, deadline=None)
+def test_the_median_by_machine_code_is_that_of_the_sorted_values(few, n, seed, kind):
+    rng = np.random.default_rng(seed)
+    values = [
+        rng.choice(few, n),  # ties, gaps, infinities
+        rng.normal(size=n),
+        np.where(rng.random(n) < 0.05, rng.choice(few, n), rng.normal(size=n)),
+        rng.standard_cauchy(n) ** 5,
+        np.sort(rng.normal(size=n).round(1))[:: rng.choice([-1, 1])],
+    ][kind]
+    with np.errstate(invalid="ignore"):  # the middle between minus and plus infinity
+        expected = nan_median(values[None])[0]
+
+    np.testing.assert_array_equal(compiled_signal._median(values.copy(), np.empty(n), np.empty(compiled_signal.SHORT, np.int64)), expected)
 
 
 def test_a_batch_of_any_size_gives_the_same_bits():
