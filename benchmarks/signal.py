@@ -5,6 +5,7 @@ CPU seconds on one thread, medians; loading and compiling done before.  The exac
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from tsprune.signal import Denoise, Deseason, Detrend
 
 #: Samples of a day in steps of five minutes; rows that a model takes at a time.
 PERIOD, CHUNK = 288, 32_768
+#: Repeats of each speed.
+REPEATS = 15
 
 
 def run(quick: bool = False) -> None:
@@ -38,6 +41,23 @@ def _cpu(work: Callable[[], object], repeats: int = 9) -> float:
         work()
         spans.append(time.process_time() - begin)
     return statistics.median(spans)
+
+
+def _in_turns(ways: dict[str, Callable[[], object]]) -> dict[str, list[float]]:
+    """CPU seconds of each way, measured by turns: what else the machine does falls on all of them."""
+    spans: dict[str, list[float]] = {name: [] for name in ways}
+    for turn in range(REPEATS + 1):
+        for name, work in ways.items():
+            begin = time.process_time()
+            work()
+            if turn:  # the first turn compiles
+                spans[name].append(time.process_time() - begin)
+    return spans
+
+
+def _added(rows: np.ndarray) -> None:
+    for start in range(0, len(rows), CHUNK):
+        rows[start : start + CHUNK] + 1.0
 
 
 def _series(n: int) -> np.ndarray:
@@ -71,17 +91,25 @@ def _speed(n: int) -> None:
             for m in ("hampel", "median", "mean", "wavelet", "savgol", "kalman")
         },
     }
-    print(f"run path, {n:,} rows in pieces of {CHUNK:,}: million points per second, nanoseconds per point")
-    print(f"{'':34} {'numpy':>16} {'machine code':>18}")
+    print(f"run path, {n:,} rows in pieces of {CHUNK:,}: million points per second, median and best of {REPEATS} repeats by turns")
+    print(f"with `values + 1.0` on the same pieces: 1 means as fast as memory; load of the machine {os.getloadavg()[0]:.1f}")
+    print(f"{'':34} {'numpy':>14} {'machine code':>15} {'values + 1':>15} {'code / values + 1':>18}")
     switch = trend_kernel.COMPILED_FROM, trend_kernel.LOADED_FROM
-    for name, case in cases.items():
-        spans = []
-        for compiled in (False, True):
-            if compiled and name.startswith("Denoise"):
-                continue
-            trend_kernel.COMPILED_FROM, trend_kernel.LOADED_FROM = (0, 0) if compiled else (1 << 60, 1 << 60)
-            spans.append(_cpu(lambda case=case: through(*case)) / len(case[1]) * 1e9)
-        print(f"{name:34} " + " ".join(f"{1e3 / span:8.1f} M/s {span:5.1f} ns" for span in spans), flush=True)
+    for name, (parts, rows, at) in cases.items():
+
+        def by(first: int, parts: list = parts, rows: np.ndarray = rows, at: np.ndarray = at) -> None:
+            trend_kernel.COMPILED_FROM = trend_kernel.LOADED_FROM = first
+            through(parts, rows, at)
+
+        ways = {"numpy": lambda by=by: by(1 << 60), "code": lambda by=by: by(0), "memory": lambda rows=rows: _added(rows)}
+        if name.startswith("Denoise"):
+            del ways["code"]
+        speeds = {way: [len(rows) / 1e6 / span for span in spans] for way, spans in _in_turns(ways).items()}
+        shown = [f"{statistics.median(v):7.1f} {max(v):6.1f}" for v in speeds.values()]
+        if "code" in speeds:
+            shares = [own / memory for own, memory in zip(speeds["code"], speeds["memory"], strict=True)]
+            shown.append(f"{statistics.median(shares):8.3f} {max(shares):6.3f}")
+        print(f"{name:34} " + "  ".join(shown), flush=True)
     trend_kernel.COMPILED_FROM, trend_kernel.LOADED_FROM = switch
     context = trend.lookback_ + 1
     one = _cpu(lambda: through(chain, x[:context], slots[:context]), 50)
