@@ -140,6 +140,7 @@ def _blocks(part: Smoother, table: Table) -> dict[str, float]:
     d = part.n_features
     scale = np.array([scale_of(column) for column in values.T])
     before = part.apply(values, slots)[:, -d:]
+    usual, usual_raw = _usual(before), _usual(values)
     facts = {}
     for rows in BLOCKS:
         starts = np.arange(part.window, len(values) - rows, max(4 * rows, 2 * part.window))
@@ -148,18 +149,22 @@ def _blocks(part: Smoother, table: Table) -> dict[str, float]:
         changed[inside] += HEIGHT * scale * np.where(np.arange(len(starts)) % 2, -1.0, 1.0)[:, None, None]
         after = part.apply(changed, slots)[:, -d:]
         facts[f"kept_{rows}"] = _mean(_peaks(after - before, inside) / (HEIGHT * scale))
-        facts[f"found_{rows}"] = _found(before, after, inside)
-        facts[f"found_raw_{rows}"] = _found(values, changed, inside)
+        facts[f"found_{rows}"] = _found(after, inside, *usual)
+        facts[f"found_raw_{rows}"] = _found(changed, inside, *usual_raw)
     return facts
 
 
-def _found(before: Matrix, after: Matrix, inside: Ints) -> float:
+def _usual(values: Matrix) -> tuple[Floats, Floats]:
+    """The middle of each column, and how far rows without blocks go from it."""
+    columns = [column[~np.isnan(column)] for column in values.T]
+    middle = [float(np.median(column)) if len(column) else 0.0 for column in columns]
+    limit = [float(np.quantile(np.abs(column - m), FOUND)) if len(column) else 0.0 for column, m in zip(columns, middle, strict=True)]
+    return np.array(middle), np.array(limit)
+
+
+def _found(values: Matrix, inside: Ints, middle: Floats, limit: Floats) -> float:
     """Share of blocks whose peak is above what the rows without blocks show."""
-    there = ~np.isnan(before)
-    middle = np.array([np.median(column[own]) if own.any() else 0.0 for column, own in zip(before.T, there.T, strict=True)])
-    usual = np.abs(before - middle)
-    limit = np.array([np.quantile(column[own], FOUND) if own.any() else 0.0 for column, own in zip(usual.T, there.T, strict=True)])
-    return _mean((_peaks(after - middle, inside) > limit).astype(np.float64))
+    return _mean((_peaks(values - middle, inside) > limit).astype(np.float64))
 
 
 def _peaks(values: Matrix, inside: Ints) -> Floats:
