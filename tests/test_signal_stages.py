@@ -203,6 +203,40 @@ def test_an_adapted_season_follows_the_world_but_no_farther_than_its_clip():
     assert np.abs(left[np.inf] - left[0.0]).max() > 3 * spread
 
 
+def drifting(n: int, seed: int = 3) -> pd.Series:
+    """Cycles of 50 rows on whole numbers, whose shape wanders."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(n)
+    wander = np.repeat(np.cumsum(rng.normal(0, 0.15, n // 50 + 1)), 50)[:n]
+    return pd.Series(np.sin(2 * np.pi * t / 50) + np.cos(4 * np.pi * t / 50 + wander) + 0.1 * rng.normal(size=n), name="x")
+
+
+def test_a_period_that_was_only_found_is_half_adapted_and_one_of_the_calendar_is_frozen():
+    x = drifting(6000)
+    left = {adapt: tsp.Deseason(adapt=adapt).fit(x[:2000]) for adapt in ("auto", 0.0, np.inf)}
+    half, frozen, free = (stage.transform(x) for stage in left.values())
+
+    assert left["auto"].periods_["x"][0] == pytest.approx(50, rel=0.01)
+    assert isinstance(left["auto"].part_, AdaptedSeason)
+    np.testing.assert_allclose(half, 0.5 * frozen + 0.5 * free, atol=1e-12)
+    assert half[2000:].std() < 0.9 * frozen[2000:].std()
+    assert not isinstance(tsp.Deseason(50).fit(x[:2000]).part_, AdaptedSeason)
+    assert tsp.Deseason().fit(load(30)).lookback_ == 0
+    checks.check_all(tsp.Deseason(), x)
+
+
+def test_of_two_columns_the_one_without_a_calendar_is_adapted():
+    day = load(60)
+    heart = drifting(len(day)).set_axis(day.index)
+    frame = pd.DataFrame({"day": day, "heart": heart})
+    stage = tsp.Deseason().fit(frame[:1000])
+    alone = tsp.Deseason().fit(day[:1000])
+
+    assert stage.periods_["heart"][0] == pytest.approx(50, rel=0.01)
+    assert stage.part_.clip[0] == 0.0 < stage.part_.clip[1]
+    np.testing.assert_array_equal(stage.transform(frame)["day"], alone.transform(day))
+
+
 def test_a_correction_at_its_clip_is_told_by_the_part():
     x = load(60)
     moved = x.copy()
@@ -269,6 +303,7 @@ def test_a_damaged_adapted_season_is_refused():
     for facts, arrays, parts in (
         ({**spec.facts, "cycles": "seven"}, spec.arrays, (part.season,)),
         ({**spec.facts, "more": 1}, spec.arrays, (part.season,)),
+        ({**spec.facts, "share": "half"}, spec.arrays, (part.season,)),
         (spec.facts, {}, (part.season,)),
         (spec.facts, spec.arrays, ()),
     ):
@@ -276,6 +311,10 @@ def test_a_damaged_adapted_season_is_refused():
             AdaptedSeason.from_spec(facts, arrays, parts)
     with pytest.raises(ValueError, match="cycles"):
         AdaptedSeason.from_spec({**spec.facts, "cycles": 10**6}, spec.arrays, (part.season,))
+    with pytest.raises(ValueError, match="share"):
+        AdaptedSeason.from_spec({**spec.facts, "share": 1.5}, spec.arrays, (part.season,))
+    older = AdaptedSeason.from_spec({name: spec.facts[name] for name in ("cycles", "margin")}, spec.arrays, (part.season,))
+    assert older.share == 1.0  # files had no share at first
     longer = replace(part.season, periods=part.season.periods + 1e9)
     with pytest.raises(ValueError, match="longer than its profile"):
         AdaptedSeason.from_spec(spec.facts, spec.arrays, (longer,))

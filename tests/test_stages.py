@@ -154,6 +154,7 @@ def test_windows_say_which_slot_each_raw_value_is_from():
         (lambda: features.SelectFeatures(keep=1.5), "keep is 1.5"),
         (lambda: features.SelectFeatures(criterion="best"), "criterion is 'best'"),
         (lambda: signal.Deseason(adapt=-1.0), "adapt is -1.0"),
+        (lambda: signal.Deseason(adapt="half"), "adapt is .half."),
         (lambda: signal.Detrend("steps"), "method is 'steps'"),
         (lambda: signal.Denoise("wavelets"), "method is 'wavelets'"),
         (lambda: signal.Denoise(window=0), "window is 0"),

@@ -33,12 +33,15 @@ class AdaptedSeason(Part):
     cycles: int  # whole cycles that are looked back
     clip: Floats  # largest correction of each column, in its unit
     margin: int  # slots by which the wall clock may have been moved meanwhile
+    share: float = 1.0  # of what the last cycles say, the part that is believed
 
     def check(self) -> None:
         if len(self.clip) != self.season.n_features or self.clip.min() < 0.0:
             raise ValueError("the clips of the season's correction do not fit")
         if not 1 <= self.cycles <= 64 or not 0 <= self.margin <= 2**31:
             raise ValueError("the cycles of the season's correction are out of range")
+        if not 0.0 < self.share <= 1.0:
+            raise ValueError("the share of the season's correction is out of range")
         if any(period > bins for period, bins in zip(self.season.periods, self.season.bins, strict=True)):
             raise ValueError("a period of the adapted season is longer than its profile")
 
@@ -66,7 +69,7 @@ class AdaptedSeason(Part):
 
     def correction(self, left: Floats, slots: Ints) -> Floats:
         """What the last cycles add to the season, from what the season left, shape (n, d)."""
-        return np.clip(moved(self.season, left, slots, self.cycles), -self.clip, self.clip)
+        return np.clip(self.share * moved(self.season, left, slots, self.cycles), -self.clip, self.clip)
 
     def at_clip(self, values: Floats, clock: Slots) -> Floats:
         """Share of the rows of the latest cycle whose correction stands at its clip, shape (d,): the season has moved."""
@@ -78,13 +81,25 @@ class AdaptedSeason(Part):
         return shares
 
     def to_spec(self) -> Spec:
-        return Spec("AdaptedSeason", {"cycles": self.cycles, "margin": self.margin}, {"clip": self.clip}, (self.season.to_spec(),))
+        facts: dict[str, Json] = {"cycles": self.cycles, "margin": self.margin, "share": self.share}
+        return Spec("AdaptedSeason", facts, {"clip": self.clip}, (self.season.to_spec(),))
 
     @classmethod
     def from_spec(cls, facts: Mapping[str, Json], arrays: Mapping[str, AnyArray], parts: tuple[Part, ...] = ()) -> Self:
-        if set(facts) != {"cycles", "margin"} or set(arrays) != {"clip"} or len(parts) != 1 or not isinstance(parts[0], SeasonProfile):
+        facts = {"share": 1.0, **facts}  # files that were written before there was a share
+        if (
+            set(facts) != {"cycles", "margin", "share"}
+            or set(arrays) != {"clip"}
+            or len(parts) != 1
+            or not isinstance(parts[0], SeasonProfile)
+        ):
             raise BadModelFile("the adapted season is not of the known form.")
-        given = {"cycles": ("int", facts["cycles"]), "clip": ("Floats", arrays["clip"]), "margin": ("int", facts["margin"])}
+        given = {
+            "cycles": ("int", facts["cycles"]),
+            "clip": ("Floats", arrays["clip"]),
+            "margin": ("int", facts["margin"]),
+            "share": ("float", facts["share"]),
+        }
         part = cls(parts[0], **{name: read(kind, value, f"AdaptedSeason.{name}") for name, (kind, value) in given.items()})
         part.check()
         return part

@@ -43,7 +43,7 @@ def form(part: Part) -> Hashable:
     if isinstance(part, SeasonProfile):
         return ("season", part.n_features)
     if isinstance(part, AdaptedSeason):
-        return ("adapted", part.n_features, part.season.wall, part.cycles, part.margin)
+        return ("adapted", part.n_features, part.season.wall, part.cycles, part.margin, part.share)
     return (type(part).__name__, *(_held(part, field.name) for field in dataclasses.fields(part)))  # type: ignore[arg-type]
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tsprune.series.table import Table
-    from tsprune.types import Floats
+    from tsprune.types import Floats, Mask
 
 #: Cycles that a period needs when the user gives it; one that is found needs more (`find_periods`).
 CYCLES = 2
@@ -38,6 +38,9 @@ FREE = float(np.finfo(np.float64).max)
 
 #: Cycles whose median corrects the pattern: the fewest regrets of 3, 5, 7 and 14 on drifting series.
 ADAPTED = 7
+
+#: Of that correction, the share which a pattern without a calendar gets: the average of a frozen pattern and one that follows freely.
+BELIEVED = 0.5
 
 #: The second profile (the week behind the day) is smoothed over this share of the first period, to either side.
 SMOOTHED = 1 / 24
@@ -57,10 +60,12 @@ class Deseason(Stage):
     wall : bool or "auto"
         Whether the pattern follows the clock on the wall (people) or absolute time (machines).  They differ only where the
         time zone changes its clock.  "auto" takes the wall clock unless a change within the history speaks against it.
-    adapt : float
-        Largest correction of the pattern by the last seven cycles (the median of what they left at the same phase), in MADs of
-        what the pattern leaves of the history; `inf` for any.  0, the default, keeps the pattern frozen: a fault that
-        fills four of seven cycles would enter the correction, and come back as its own ghost when it is over.
+    adapt : "auto" or float
+        How far the last seven cycles correct the pattern, by the median of what they left at the same phase.  A number is the
+        largest correction, in MADs of what the pattern leaves of the history; `inf` for any, and 0 keeps the pattern frozen: a fault
+        that fills four of seven cycles would enter the correction, and come back as its own ghost when it is over.  "auto"
+        freezes patterns of the calendar and those whose period is given.  Where a period was only found (hearts, machines), cycles
+        drift: there half of the correction is made, the average of the frozen and the freely adapted pattern.
 
     Attributes
     ----------
@@ -93,7 +98,7 @@ class Deseason(Stage):
         self,
         period: int | tuple[int, ...] | Literal["auto"] = "auto",
         wall: bool | Literal["auto"] = "auto",
-        adapt: float = 0.0,
+        adapt: float | Literal["auto"] = "auto",
     ):
         self.period = period
         self.wall = wall
@@ -118,14 +123,14 @@ class Deseason(Stage):
     def _learn(self, table: Table) -> SeasonProfile | AdaptedSeason:
         if self.wall not in (True, False, "auto"):
             raise BadParameter(f"wall is {self.wall!r}; it is True, False or 'auto'.")
-        bound = self.adapt if self.adapt == np.inf else check_number(adapt=self.adapt, low=0.0)
+        bound = self._bound()
         given = self._given(len(table))
         walls = (True, False) if self.wall == "auto" else (bool(self.wall),)
         if not table.clock.has_changes:
             walls = (False,)
         elif np.ptp(table.slots.wall - table.slots.absolute) == 0:
             walls = walls[:1]  # no change within the history: nothing to tell the two apart
-        frozen = min([self._profile(table, given, wall) for wall in walls], key=lambda part: _left(part, table))
+        frozen, drifting = min([self._profile(table, given, wall) for wall in walls], key=lambda own: _left(own[0], table))
         left = frozen.apply(table.values, table.slots)
         self.spread_ = np.array([scale_of(column) for column in left.T])
         self.periods_: dict[str, tuple[float, ...]] = dict.fromkeys(table.columns, ())
@@ -133,10 +138,11 @@ class Deseason(Stage):
             self.periods_[table.columns[column]] += (float(period),)
         self.strength_ = {name: _strength(table.values[:, j], left[:, j]) for j, name in enumerate(table.columns)}
         self.season_moved_ = float(self._moved(frozen, table).max())
-        if bound == 0.0:
+        clip = np.where(drifting, FREE, 0.0) if bound is None else np.minimum(bound * self.spread_, FREE)
+        if clip.max() == 0.0:
             return frozen
         margin = int(np.ptp(table.clock.offsets)) * NANOSECONDS["s"] // table.clock.step + 1 if frozen.wall else 0
-        return AdaptedSeason(frozen, ADAPTED, np.minimum(bound * self.spread_, FREE), margin)
+        return AdaptedSeason(frozen, ADAPTED, clip, margin, BELIEVED if bound is None else 1.0)
 
     def season_moved(self, X: Any) -> dict[str, float]:
         """Of each column, the share of the phases of its latest cycle that have moved: a reason to learn again.
@@ -168,6 +174,14 @@ class Deseason(Stage):
             shares[column] = np.mean(away[slots > slots[-1] - period, column] > self.spread_[column])
         return shares
 
+    def _bound(self) -> float | None:
+        """The largest correction in MADs; None where it depends on the period."""
+        if isinstance(self.adapt, str):
+            if self.adapt != "auto":
+                raise BadParameter(f"adapt is {self.adapt!r}; it is 'auto', or a number of MADs from 0 on, inf for no bound.")
+            return None
+        return float(self.adapt) if self.adapt == np.inf else check_number(adapt=self.adapt, low=0.0)
+
     def _given(self, n: int) -> tuple[Period, ...] | None:
         if isinstance(self.period, str):
             if self.period != "auto":
@@ -183,11 +197,13 @@ class Deseason(Stage):
                 )
         return tuple(Period(float(period), 1.0, "calendar", int(period)) for period in sorted(periods))
 
-    def _profile(self, table: Table, given: tuple[Period, ...] | None, wall: bool) -> SeasonProfile:
+    def _profile(self, table: Table, given: tuple[Period, ...] | None, wall: bool) -> tuple[SeasonProfile, Mask]:
+        """The pattern of each column, and which columns go by no calendar."""
         slots = table.slots.wall if wall else table.slots.absolute
         columns: list[int] = []
         periods: list[float] = []
         profiles: list[Floats] = []
+        drifting = np.zeros(len(table.columns), dtype=bool)
         for j, name in enumerate(table.columns):
             grid = on_grid(table.values[:, j], slots)
             found = find_on_grid(grid, table.clock) if given is None else given
@@ -198,6 +214,7 @@ class Deseason(Stage):
                     f"column {name!r} has values in {1 - np.isnan(grid).mean():.0%} of its slots; Deseason needs {LEAST_PRESENT:.0%}. "
                     f"Leave the column out, or resample to a longer step."
                 )
+            drifting[j] = len(found) > 0 and found[0].source != "calendar"
             for period, profile in _terms(grid, int(slots.min()), found):
                 columns.append(j)
                 periods.append(period)
@@ -205,7 +222,7 @@ class Deseason(Stage):
         d = table.values.shape[1]
         flat = np.concatenate(profiles) if profiles else np.zeros(0)
         bins = tuple(len(profile) for profile in profiles)
-        return SeasonProfile(d, tuple(columns), np.array(periods), bins, flat, wall)
+        return SeasonProfile(d, tuple(columns), np.array(periods), bins, flat, wall), drifting
 
 
 def _terms(grid: Floats, first: int, periods: Sequence[Period]) -> list[tuple[float, Floats]]:
