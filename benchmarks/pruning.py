@@ -23,11 +23,11 @@ from benchmarks import density
 from benchmarks.tables import Table, tables
 from tsprune.detect import fit_detector, to_part
 from tsprune.detect.boundary import to_boundary
-from tsprune.detect.forest import to_forest
+from tsprune.detect.forest import Growing, grow_teacher, to_forest
 from tsprune.features import SelectFeatures
 from tsprune.kernels.agreement import spearman, split_half, top_overlap
 from tsprune.metrics import average_precision
-from tsprune.prune import Guard, Pruned
+from tsprune.prune import Guard, Pruned, grow
 from tsprune.prune.nodes import Collapse
 from tsprune.prune.reduce import Reduction
 from tsprune.prune.trees import cap_depth
@@ -40,7 +40,7 @@ def run(quick: bool = False) -> None:
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):
-        for part in (forests, teachers, boundaries, density.cleaning, density.condensing, junk, students):
+        for part in (forests, teachers, growing, boundaries, density.cleaning, density.condensing, junk, students):
             begin = time.process_time()
             part(quick)
             print(f"({time.process_time() - begin:.0f} s)", flush=True)
@@ -136,6 +136,29 @@ def teachers(quick: bool) -> None:
         collect(found, ways, table, before, n)
         collect(found, ((f"a fresh forest of {t} trees", fresh(table, t, seed)) for t in (100, 24, 10)), table, before, n)
     show(f"a teacher of 1,000 trees: {len(halves)} sets; its own halves agree at {np.mean(halves):.3f} (worst {min(halves):.3f})", found)
+
+
+def growing(quick: bool) -> None:
+    """How many trees `grow="converged"` takes, and how well each size follows another forest of the most trees."""
+    print(f"\ntrees doubled until converged; rho to another forest of {grow.MOST} trees, on other rows")
+    print(f"{'':<34}{'trees':>7}{'halves':>8}{'rho':>8}{'of 100':>8}{'of 1000':>8}{'s':>7}")
+    told = []
+    for seed, table in runs(quick, 1):
+        begin = time.process_time()
+        small = IsolationForest(random_state=seed).fit(table.train)
+        forest, growth = grow.until_converged(Growing(small, table.train), table.train[-(len(table.train) // 4) :])
+        seconds = time.process_time() - begin
+        far = fresh(table, grow.MOST, seed).anomaly_score(table.test)
+        sizes = (forest, to_forest(small), grow_teacher(small, table.train, 1000))
+        told.append((growth.n_trees, growth.agreements[-1][1], *(spearman(far, one.anomaly_score(table.test)) for one in sizes), seconds))
+        print(f"{table.name:<34}{_grown(told[-1])}", flush=True)
+    for name, summary in (("mean", np.mean), ("worst", np.min)):
+        print(f"{name:<34}{_grown(summary(told, axis=0))}")
+
+
+def _grown(told: tuple[float, ...]) -> str:
+    trees, agreement, *rho, seconds = told
+    return f"{trees:>7.0f}{agreement:>8.3f}" + "".join(f"{one:>8.4f}" for one in rho) + f"{seconds:>7.1f}"
 
 
 # -- one-class SVM ----------------------------------------------------------------------------------------------------------

@@ -165,6 +165,53 @@ def test_a_grown_teacher_is_larger_than_the_detector_and_is_cut_all_the_same(X):
         tsp.Pruned("ocsvm", grow=40).fit(X)
 
 
+def test_trees_are_grown_until_their_ranking_has_converged():
+    rng = np.random.default_rng(0)
+    easy = np.vstack([rng.normal(size=(380, 2)), rng.normal(size=(20, 2)) * 8])[rng.permutation(400)]
+    hard = rng.uniform(size=(400, 6))  # no row is more anomalous than another one but by its place between the edges
+
+    short, long = (tsp.Pruned("iforest", keep=1.0, grow="converged", random_state=0).fit(rows) for rows in (easy, hard))
+
+    assert short.facts()["trees_grown"] < long.facts()["trees_grown"]
+    assert short.facts()["converged"] == 1.0
+    assert f"grown to {short.growth_.n_trees} trees" in short.story_
+    for growth in (short.growth_, long.growth_):
+        numbers, agreement = zip(*growth.agreements, strict=True)
+        assert numbers == tuple(50 * 2**k for k in range(len(numbers)))
+        assert numbers[-1] == growth.n_trees
+        gains = np.diff(agreement)
+        assert not growth.converged or gains[-1] < 0.02
+        assert all(gain >= 0.02 or r < 0.97 for gain, r in zip(gains[:-1], agreement[1:-1], strict=True))
+
+
+def test_a_converged_forest_is_the_one_of_as_many_trees_for_every_number_of_jobs(X):
+    rows = X[:300, :2]
+    grown = tsp.Pruned("iforest", keep=1.0, grow="converged", random_state=3).fit(rows)
+    n_trees = int(grown.facts()["trees_grown"])
+
+    for alike in ({"grow": "converged"}, {"grow": "converged", "n_jobs": 2}, {"grow": n_trees}):
+        other = tsp.Pruned("iforest", keep=1.0, random_state=3, **alike).fit(rows)
+        assert other.facts()["trees_grown"] == n_trees
+        np.testing.assert_array_equal(other.part_.threshold, grown.part_.threshold)
+        np.testing.assert_array_equal(other.anomaly_score(X[:, :2]), grown.anomaly_score(X[:, :2]))
+
+
+def test_a_forest_that_never_settles_is_given_up_at_the_most_trees(X, monkeypatch):
+    monkeypatch.setattr("tsprune.prune.grow.MOST", 200)
+    noise = np.random.default_rng(0).uniform(size=(400, 20))
+
+    pruned = tsp.Pruned(IForest(random_state=0), keep=1.0, grow="converged", random_state=0).fit(noise)
+
+    assert pruned.facts()["trees_grown"] == 200
+    assert pruned.facts()["converged"] == 0.0
+    assert "more would help" in pruned.story_
+
+
+def test_another_word_for_how_far_to_grow_is_refused(X):
+    with pytest.raises(BadParameter, match="grow is 'enough'; it is a number of trees, 'converged' or None"):
+        tsp.Pruned("iforest", grow="enough").fit(X)
+
+
 def test_the_harder_a_large_forest_is_cut_the_fewer_trees_are_chosen(X):
     teacher = IsolationForest(n_estimators=600, max_samples=64, random_state=0).fit(X)
 

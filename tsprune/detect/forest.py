@@ -54,8 +54,10 @@ def to_forest(detector: Any) -> Forest:
     return _part(inner, shift=0.0 if inner is detector else float(inner.offset_))
 
 
-def _part(inner: IsolationForest, shift: float) -> Forest:
-    trees = [(estimator.tree_, columns) for estimator, columns in zip(inner.estimators_, inner.estimators_features_, strict=True)]
+def _part(inner: IsolationForest, shift: float, first: int = 0) -> Forest:
+    """The trees from the first one asked for on."""
+    own = zip(inner.estimators_[first:], inner.estimators_features_[first:], strict=True)
+    trees = [(estimator.tree_, columns) for estimator, columns in own]
     normal = float(average_path_length(np.array([inner.max_samples_]))[0])
     return Forest(
         n_features=int(inner.n_features_in_),
@@ -70,6 +72,52 @@ def _part(inner: IsolationForest, shift: float) -> Forest:
     )
 
 
+class Growing:
+    """An isolation forest with the user's parameters that is grown block by block; the trees are those of one fit of as many.
+
+    Parameters
+    ----------
+    detector : sklearn.ensemble.IsolationForest or pyod.models.iforest.IForest, fitted
+    X : ndarray, shape (n_samples, n_features)
+        The rows that the detector was fitted on.
+    random_state : int, RandomState or None
+        None: that of the detector.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.ensemble import IsolationForest
+    >>> from tsprune.detect.forest import Growing, grow_teacher
+    >>> X = np.random.default_rng(0).normal(size=(500, 3))
+    >>> small = IsolationForest(n_estimators=5, random_state=0).fit(X)
+    >>> growing = Growing(small, X)
+    >>> growing.more(10).n_trees, growing.more(20).n_trees, growing.whole().n_trees
+    (10, 20, 30)
+    >>> bool(np.array_equal(growing.whole().threshold, grow_teacher(small, X, 30).threshold))
+    True
+    """
+
+    def __init__(self, detector: Any, X: Matrix, random_state: Any = None):
+        inner = _scikit_learn_s(detector)
+        self._X, self._wrapped = X, inner is not detector
+        self._forest = clone(inner).set_params(warm_start=True)
+        if random_state is not None:
+            self._forest.set_params(random_state=random_state)
+
+    def more(self, n_trees: int) -> Forest:
+        """Grow so many trees, and return these alone."""
+        there = len(getattr(self._forest, "estimators_", ()))
+        self._forest.set_params(n_estimators=there + n_trees).fit(self._X)
+        return self._of(there)
+
+    def whole(self) -> Forest:
+        """All trees grown so far."""
+        return self._of(0)
+
+    def _of(self, first: int) -> Forest:
+        return _part(self._forest, float(self._forest.offset_) if self._wrapped else 0.0, first)
+
+
 def grow_teacher(detector: Any, X: Matrix, n_trees: int = 1000, random_state: Any = None) -> Forest:
     """A larger isolation forest with the user's parameters, to be pruned and thrown away.
 
@@ -77,19 +125,11 @@ def grow_teacher(detector: Any, X: Matrix, n_trees: int = 1000, random_state: An
 
     Parameters
     ----------
-    detector : sklearn.ensemble.IsolationForest or pyod.models.iforest.IForest, fitted
-    X : ndarray, shape (n_samples, n_features)
-        The rows that the detector was fitted on.
+    detector, X, random_state
+        As for `Growing`.
     n_trees : int
-    random_state : int, RandomState or None
-        None: that of the detector.
     """
-    inner = _scikit_learn_s(detector)
-    larger = clone(inner).set_params(n_estimators=n_trees)
-    if random_state is not None:
-        larger.set_params(random_state=random_state)
-    larger.fit(X)
-    return _part(larger, shift=0.0 if inner is detector else float(larger.offset_))
+    return Growing(detector, X, random_state).more(n_trees)
 
 
 def _scikit_learn_s(detector: Any) -> IsolationForest:
