@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from pyod.models.knn import KNN
 from sklearn.ensemble import IsolationForest
 
 import tsprune as tsp
+from tsprune.detect.columns import EachColumn
 from tsprune.errors import BadParameter, NotPrunable
 from tsprune.prune.criteria import Suspicion
 
@@ -68,7 +70,7 @@ def session(tmp_path):
         options.intra_op_num_threads = 1
         made = runtime.InferenceSession(tmp_path / "model.onnx", options, providers=["CPUExecutionProvider"])
         found = []
-        for start in range(0, len(rows), size):
+        for start in range(0, max(1, len(rows)), size):
             given = {"rows": rows[start : start + size]}
             if time is not None:
                 given["time"] = time[start : start + size]
@@ -183,13 +185,80 @@ def test_the_detector_alone_takes_what_the_parts_before_it_give(session):
 def test_what_has_no_form_in_onnx_is_refused_with_the_way_out(tmp_path):
     pytest.importorskip("onnx", reason="needs tsprune[onnx]")
     history = pd.DataFrame(HISTORY, index=pd.date_range("2026-01-01", periods=len(HISTORY), freq="h"))
-    blend = tsp.Blend([tsp.Pipeline(["iforest"]), tsp.Pipeline(["subspace"])]).fit(history).freeze()
+    blend = tsp.Blend([tsp.Pipeline([tsp.Detrend(length=24), "iforest"]), tsp.Pipeline(["subspace"])]).fit(history).freeze()
     months = pd.DataFrame(HISTORY[:240], index=pd.date_range("1990-01-01", periods=240, freq="MS"))
     monthly = tsp.Pipeline([tsp.Deseason(period=12), "iforest"]).fit(months).freeze()
+    strange = replace(monthly, parts=(), detector=object())
 
-    for model, told in ((blend, "tsp.load"), (monthly, "calendar months")):
-        with pytest.raises(NotPrunable, match=told):
+    told = {"BlockTrend, which a member of the blend passes": blend, "calendar months": monthly, "object has no form": strange}
+    for words, model in told.items():
+        with pytest.raises(NotPrunable, match=words):
             model.to_onnx(tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("model", ["iforest", "ocsvm", "lof", "nearest", "subspace", "blend"])
+def test_no_row_gets_no_score(model, session):
+    blend = tsp.Blend([tsp.Pipeline([tsp.Windows(6), "nearest"]), tsp.Pipeline([tsp.Denoise("savgol"), "subspace"])])
+    fitted = (blend if model == "blend" else tsp.Pipeline([tsp.Windows(6), model])).fit(HISTORY).freeze()
+
+    assert [len(values) for values in session(fitted, ROWS[:1])] == [1, 1]
+    assert [len(values) for values in session(fitted, ROWS[:0], size=1)] == [0, 0]
+
+
+def test_a_blend_goes_along_with_its_views_and_calibrated_tails(session):
+    views = [[tsp.Windows(6), "iforest"], [tsp.features.difference.Difference(), tsp.Windows(4), "subspace"], [tsp.Windows(6), "nearest"]]
+    index = pd.date_range("2026-01-01", periods=N, freq="h")
+    members = [tsp.Pipeline([tsp.Deseason(period=24), *view]) for view in views]
+    model = (
+        tsp.Blend([*members, tsp.Pipeline(["ocsvm"])], weights=[2.0, 1.0, 1.0, 0.5])
+        .fit(pd.DataFrame(HISTORY, index[: len(HISTORY)]))
+        .freeze()
+    )
+    rows = ROWS.copy()
+    rows[[100, 2000, 2001, 2009], 0] = np.nan
+    rows[4000:4100] *= 1e6
+
+    scores, anomaly = session(model, rows, index.as_unit("ns").asi8)
+
+    wanted = model.anomaly_score(rows, index.as_unit("ns").asi8)
+    np.testing.assert_allclose(scores, wanted, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(anomaly, wanted > model.threshold)
+    assert np.isnan(wanted[:8]).any()
+    assert wanted[4000:4100].max() > 20.0  # beyond the cap
+
+
+def test_a_blend_of_each_column_alone_goes_along(session):
+    windows = tsp.Windows(4).fit(HISTORY)
+    model = tsp.Pipeline([windows, EachColumn(width=windows.part_.n_out // 2)]).fit(HISTORY).freeze()
+
+    scores, _ = session(model, ROWS)
+
+    np.testing.assert_allclose(scores, model.anomaly_score(ROWS), rtol=1e-5, atol=1e-5)
+
+
+def test_the_blend_that_choose_finds_goes_along(session):
+    rng = np.random.default_rng(2)
+    history = pd.Series(rng.normal(size=1500).cumsum() * 0.05 + rng.normal(size=1500))
+    model = tsp.choose(history).pipeline.freeze()
+    rows = (rng.normal(size=(2000, 1)) * 1.5).astype(np.float32)
+
+    scores, *_ = session(model, rows, size=2000)
+
+    np.testing.assert_allclose(scores, model.anomaly_score(rows), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("output", ["add", "replace"])
+@pytest.mark.parametrize("method", ["hampel", "kalman", "mean", "median", "savgol", "wavelet"])
+@pytest.mark.filterwarnings("ignore:.*deletes spikes:UserWarning")
+def test_smoothed_copies_go_along(method, output, session):
+    model = tsp.Pipeline([tsp.Denoise(method, window=12, output=output), tsp.Windows(3), "subspace"]).fit(HISTORY).freeze()
+    rows = ROWS.copy()
+    rows[np.random.default_rng(3).random(ROWS.shape) < 0.2] = np.nan
+    rows[500:560] = np.nan
+
+    for given in (ROWS, rows):
+        scores, _ = session(model, given)
+        np.testing.assert_allclose(scores, model.anomaly_score(given), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("bridge", [1, 3, 20])

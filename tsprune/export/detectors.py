@@ -11,6 +11,7 @@ from tsprune.export.graph import Graph
 from tsprune.kernels.density import FAR, TINY
 
 if TYPE_CHECKING:
+    from tsprune.model.blend import Score
     from tsprune.model.boundary import Boundary
     from tsprune.model.cascade import Cascade
     from tsprune.model.density import Density, Neighbours
@@ -62,7 +63,7 @@ def _trees(part: Forest) -> dict[str, Any]:
 def boundary(part: Boundary, graph: Graph, rows: str) -> str:
     """The offset minus a weighted sum of Gaussian bumps."""
     heights = graph.add("Exp", graph.add("Mul", squared_distances(graph, rows, part.vectors), graph.constant(-part.gamma)))
-    return graph.add("Sub", graph.constant(part.offset), graph.add("MatMul", heights, graph.constant(part.weights)))
+    return graph.add("Sub", graph.constant(part.offset), graph.weighted_sum(heights, part.weights))
 
 
 def density(part: Density, graph: Graph, rows: str) -> str:
@@ -93,7 +94,12 @@ def nearest_rows(part: Nearest, graph: Graph, rows: str) -> str:
 def subspace(part: Subspace, graph: Graph, rows: str) -> str:
     """Weighted sum of squares along some directions."""
     along = graph.add("MatMul", _standard(graph, rows, part.centre, part.scale), graph.constant(part.directions))
-    return graph.add("MatMul", graph.add("Mul", along, along), graph.constant(part.weights))
+    return graph.weighted_sum(graph.add("Mul", along, along), part.weights)
+
+
+def score(part: Score, graph: Graph, rows: str) -> str:
+    """The one column: what stands behind a blend."""
+    return graph.columns(rows, 0)
 
 
 def cascade(part: Cascade, graph: Graph, rows: str) -> str:
@@ -144,5 +150,6 @@ DETECTORS: dict[str, Callable[[Any, Graph, str], str]] = {
     "Forest": forest,
     "Nearest": nearest_rows,
     "Neighbours": neighbours,
+    "Score": score,
     "Subspace": subspace,
 }

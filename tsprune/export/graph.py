@@ -71,6 +71,11 @@ class Graph:
         """Number of rows, shape (1,)."""
         return self.add("Shape", value, start=0, end=1)
 
+    def weighted_sum(self, value: str, weights: ArrayLike) -> str:
+        """Sum of each row of a matrix by weight, shape (n,); as a product of matrices, which runtimes also take where there is no row."""
+        product = self.add("MatMul", value, self.constant(np.asarray(weights)[:, None]))
+        return self.add("Squeeze", product, self.whole(1))
+
     def misses(self, value: str) -> str:
         """Whether each row of a matrix misses a number, shape (n,)."""
         gaps = self.cast(self.add("IsNaN", value), np.int32)

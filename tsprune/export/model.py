@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from tsprune.errors import BadParameter, NotPrunable
-from tsprune.export.detectors import DETECTORS
+from tsprune.export.blend import STAGES, scored
 from tsprune.export.graph import IR, OPSET, TREES, Graph
-from tsprune.export.stages import STAGES
 from tsprune.params import check_choice
 
 if TYPE_CHECKING:
@@ -27,12 +26,6 @@ def to_onnx(model: Model, *, detector_only: bool = False, dtype: Literal["float3
         from onnx import checker, helper
     except ImportError as error:
         raise BadParameter("to_onnx needs the package onnx, which is not here: pip install 'tsprune[onnx]'.") from error
-    kind = type(model.detector).__name__
-    if kind not in DETECTORS:
-        raise NotPrunable(
-            f"{kind} has no form in ONNX; {', '.join(DETECTORS)} have one. Export a chain with one of these, or save the model and score "
-            f"with tsp.load, which needs numpy only."
-        )
     parts = () if detector_only else model.parts
     graph = Graph()
     outputs = _scored(model, graph, _features(model, graph, parts))
@@ -64,8 +57,7 @@ def _features(model: Model, graph: Graph, parts: tuple[Any, ...]) -> str:
 
 def _scored(model: Model, graph: Graph, features: str) -> list[Any]:
     """The outputs: scores, NaN for a row that misses a feature, and which of them are alarms where one number decides that."""
-    scores = DETECTORS[type(model.detector).__name__](model.detector, graph, graph.without_gaps(features))
-    graph.add_named("score", "Where", graph.misses(features), graph.constant(np.nan), scores)
+    graph.add_named("score", "Identity", scored(model.detector, graph, features))
     outputs = [_told("score", np.float64, "n")]
     if not model.level.lookback:
         graph.add_named("anomaly", "Greater", "score", graph.constant(model.threshold))

@@ -159,8 +159,8 @@ class Model(Part):
         The graph takes `rows`, shape (n, d), one step apart and NaN where missing, and, where a season is subtracted, their `time` as
         int64, shape (n,): nanoseconds since 1970 in UTC, or slot numbers.  It gives `score`, shape (n,), in double precision, NaN for the
         first `min_lookback` rows and wherever a feature is missing; and `anomaly`, whether a score is above the threshold, unless the
-        threshold looks back on other scores.  Seasons, differences, windows and chosen columns can go along with a forest, one-class SVM, LOF,
-        nearest neighbours or a subspace.
+        threshold looks back on other scores.  Seasons, differences, smoothed copies, windows and chosen columns can go along with a forest,
+        one-class SVM, LOF, nearest neighbours, a subspace, or a blend of these.
 
         Parameters
         ----------
