@@ -13,7 +13,7 @@ TOPICS: dict[str, str] = {
     "coldstart": "a fresh process that loads a model and scores one row, against joblib and PyOD",
     "density": "LOF: scoring against scikit-learn, cleaning and condensing the reference set",
     "faults": "a monitoring job killed, crowded, out of disk, and run ten thousand times (--kills N --runs N --crowd N --rounds N)",
-    "forest": "isolation forest: scoring against scikit-learn, pruned nodes against small forests",
+    "forest": "isolation forest: growing and scoring against scikit-learn, pruned nodes against small forests",
     "jobs": "a scheduled run as a whole process against pandas + statsmodels + PyOD; 10,000 series in one run",
     "ledger": "a full report: five stages, three detectors, 200 resamples at 100,000 rows",
     "metrics": "metrics against argsort, scikit-learn and the public implementations",

@@ -1,4 +1,4 @@
-"""Isolation forest: scoring against scikit-learn, pruned nodes against small forests.
+"""Isolation forest: growing and scoring against scikit-learn, pruned nodes against small forests.
 
 Speed: ratios in one process, one thread, CPU time, medians of runs in turn; the first run, which compiles, does not count.
 Pruning: on the tables of `benchmarks.tables`; each forest learns and is cut on the training rows and is judged on the others.
@@ -18,7 +18,9 @@ import numpy as np
 from sklearn.ensemble import IsolationForest
 
 from benchmarks.tables import Table, tables
+from tsprune.detect import GrownForest
 from tsprune.detect.forest import to_forest
+from tsprune.kernels import forest_grow
 from tsprune.kernels.agreement import spearman, split_half, top_overlap
 from tsprune.metrics import average_precision
 from tsprune.model.forest import Forest
@@ -26,16 +28,42 @@ from tsprune.prune.nodes import Collapse
 from tsprune.prune.trees import cap_depth
 
 Cuts = Iterator[tuple[str, Forest]]
-Score = Callable[[np.ndarray], np.ndarray]
+Score = Callable[[np.ndarray], object]
 
 
 def run(quick: bool = False) -> None:
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):
+        growing(quick)
         scoring(quick)
         pruning(quick)
         teachers(quick)
+
+
+# -- growing ----------------------------------------------------------------------------------------------------------------
+
+
+def growing(quick: bool) -> None:
+    """A fit of `GrownForest`, by numba and by numpy alone, and of scikit-learn's forest."""
+    print("\ngrowing: a fit in ms, scikit-learn's time over ours")
+    print(f"{'rows x columns, trees':<22}{'numba':>8}{'ratio':>8}{'numpy':>8}{'ratio':>8}{'scikit-learn':>14}")
+    sizes = (
+        ((10_000, 32, 100),) if quick else ((10_000, 8, 100), (10_000, 32, 100), (10_000, 64, 100), (100_000, 32, 100), (10_000, 32, 1000))
+    )
+    for n, d, n_trees in sizes:
+        rows = correlated(n, d)
+        ours, theirs = GrownForest(n_trees, random_state=0), IsolationForest(n_estimators=n_trees, random_state=0)
+        forest_grow.COMPILED_FROM, usual = 2**60, forest_grow.COMPILED_FROM
+        forest_grow.LOADED_FROM, loaded = 2**60, forest_grow.LOADED_FROM
+        plain, peer = in_turn(ours.fit, theirs.fit, rows, 5)
+        forest_grow.COMPILED_FROM = forest_grow.LOADED_FROM = 0
+        fast, again = in_turn(ours.fit, theirs.fit, rows, 5)
+        forest_grow.COMPILED_FROM, forest_grow.LOADED_FROM = usual, loaded
+        print(
+            f"{f'{n} x {d}, {n_trees}':<22}{fast * 1e3:>8.1f}{again / fast:>8.1f}{plain * 1e3:>8.1f}{peer / plain:>8.1f}{again * 1e3:>14.0f}",
+            flush=True,
+        )
 
 
 # -- scoring ----------------------------------------------------------------------------------------------------------------

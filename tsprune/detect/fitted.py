@@ -16,6 +16,7 @@ from sklearn.svm import OneClassSVM
 from tsprune.detect.boundary import to_boundary
 from tsprune.detect.density import to_density, to_neighbours
 from tsprune.detect.forest import to_forest
+from tsprune.detect.grown import GrownForest
 from tsprune.detect.nearest import NearestRows
 from tsprune.detect.opaque import Opaque
 from tsprune.detect.standard import own_part
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 #: What a short name stands for: scikit-learn's detectors, with `nu` at a share of outliers that people have, not at one half.
 SHORT_NAMES: dict[str, Callable[[int | None], Any]] = {
+    "forest": lambda seed: GrownForest(random_state=seed),
     "iforest": lambda seed: IsolationForest(random_state=seed),
     "lof": lambda seed: LocalOutlierFactor(novelty=True),
     "nearest": lambda seed: NearestRows(random_state=seed),
@@ -40,6 +42,7 @@ SHORT_NAMES: dict[str, Callable[[int | None], Any]] = {
 #: Class of scikit-learn or PyOD -> how its fitted objects become a part of ours.  PyOD is not imported for this.
 CONVERTERS: dict[str, Callable[[Any], Detector]] = {
     "EachColumn": own_part,
+    "GrownForest": own_part,
     "IForest": to_forest,
     "IsolationForest": to_forest,
     "KNN": to_neighbours,

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.ensemble import IsolationForest
 
+from tsprune.detect.grown import GrowingOurs, GrownForest
 from tsprune.errors import NotPrunable
 from tsprune.kernels.forest import average_path_length
 from tsprune.model.forest import Forest
@@ -118,6 +119,11 @@ class Growing:
         return _part(self._forest, float(self._forest.offset_) if self._wrapped else 0.0, first)
 
 
+def growing(detector: Any, X: Matrix, random_state: Any = None) -> Growing | GrowingOurs:
+    """A forest like a fitted one that is grown block by block; arguments as for `Growing`, or a `GrownForest`."""
+    return GrowingOurs(detector, X, random_state) if isinstance(detector, GrownForest) else Growing(detector, X, random_state)
+
+
 def grow_teacher(detector: Any, X: Matrix, n_trees: int = 1000, random_state: Any = None) -> Forest:
     """A larger isolation forest with the user's parameters, to be pruned and thrown away.
 
@@ -126,10 +132,10 @@ def grow_teacher(detector: Any, X: Matrix, n_trees: int = 1000, random_state: An
     Parameters
     ----------
     detector, X, random_state
-        As for `Growing`.
+        As for `growing`.
     n_trees : int
     """
-    return Growing(detector, X, random_state).more(n_trees)
+    return growing(detector, X, random_state).more(n_trees)
 
 
 def _scikit_learn_s(detector: Any) -> IsolationForest:

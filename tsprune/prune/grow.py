@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tsprune.detect.forest import Growing
+    from tsprune.detect.grown import GrowingOurs
     from tsprune.model.forest import Forest
     from tsprune.types import Matrix
 
@@ -65,14 +66,14 @@ class Growth:
         return f"{told}, two halves of which agree at {after:.3f} on held-back rows (before the last doubling {before:.3f}): {why}."
 
 
-def until_converged(growing: Growing, held: Matrix) -> tuple[Forest, Growth]:
+def until_converged(growing: Growing | GrowingOurs, held: Matrix) -> tuple[Forest, Growth]:
     """Double the trees, from 50 on, until two halves of them rank rows hardly more alike than before; 100 to 1,600 trees.
 
     The last doubling gained less than 0.02 in Spearman correlation of the halves, and by Spearman and Brown's formula the next one would.
 
     Parameters
     ----------
-    growing : Growing
+    growing : Growing or GrowingOurs
     held : ndarray, shape (n_held, n_features)
         Rows that are ranked.
 

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from tsprune.detect import Threshold, fit_detector
 from tsprune.detect.fitted import sampled
-from tsprune.detect.forest import Growing
+from tsprune.detect.forest import growing
 from tsprune.detect.opaque import Opaque
 from tsprune.errors import BadParameter, BadSeries, OverPruned
 from tsprune.model.density import Density
@@ -192,13 +192,13 @@ class Pruned(OutlierMixin, BaseEstimator):
 
     def _grown(self, values: Floats, grow: int | str) -> tuple[Forest, Growth]:
         """The larger forest that is cut instead of the detector."""
-        growing = Growing(self.detector_, sampled(self.detector, values, self.sample), self.random_state)
+        larger = growing(self.detector_, sampled(self.detector, values, self.sample), self.random_state)
         if grow == "converged":
-            return until_converged(growing, _parted(values)[1])
+            return until_converged(larger, _parted(values)[1])
         if isinstance(grow, str):
             raise BadParameter(f"grow is {grow!r}; it is a number of trees, 'converged' or None.")
         n_trees = check_count(grow=grow)
-        return growing.more(n_trees), Growth(n_trees)
+        return larger.more(n_trees), Growth(n_trees)
 
     def _cut(self, whole: Detector, values: Floats, guard: Guard | None) -> None:
         seen, held = _parted(values)
