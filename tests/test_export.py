@@ -73,7 +73,7 @@ def session(tmp_path):
         for start in range(0, max(1, len(rows)), size):
             given = {"rows": rows[start : start + size]}
             if time is not None:
-                given["time"] = time[start : start + size]
+                given["time"] = time[start : start + min(size, len(rows))]
             found.append(made.run(None, given))
         return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
@@ -172,25 +172,40 @@ def test_double_precision_sees_what_single_precision_cannot(session):
 
 
 def test_the_detector_alone_takes_what_the_parts_before_it_give(session):
-    model = tsp.Pipeline([tsp.Detrend(length=24), tsp.Windows(6), "iforest"]).fit(HISTORY).freeze()
+    model = tsp.Pipeline([tsp.Deseason(period=24, adapt=0.5), tsp.Windows(6), "iforest"]).fit(HISTORY).freeze()
     features = model.features(HISTORY, model.clock.slots(None, len(HISTORY)))
 
-    with pytest.raises(NotPrunable, match=r"BlockTrend has no form in ONNX.*detector_only=True"):
+    with pytest.raises(NotPrunable, match=r"AdaptedSeason has no form in ONNX.*detector_only=True"):
         session(model, ROWS)
     scores, _ = session(model, features, dtype="float64", detector_only=True)
 
     np.testing.assert_allclose(scores, model.anomaly_score(HISTORY), rtol=1e-5)
 
 
+@pytest.mark.parametrize("first", [0, 5, 24 * 7, -13])
+@pytest.mark.parametrize("channels", [("level",), ("difference", "level"), ("level", "innovation")])
+def test_trends_of_past_blocks_go_along(channels, first, session):
+    model = tsp.Pipeline([tsp.Detrend(length=72, channels=channels), tsp.Windows(3), "subspace"]).fit(HISTORY).freeze()
+    rows, slots = ROWS.copy(), np.arange(first, first + N)
+    rows[2000:] += 2.0
+    rows[np.random.default_rng(3).random(ROWS.shape) < 0.1] = np.nan
+    rows[500:700] = np.nan
+    assert model.parts[0].blocks > 0
+
+    for given in (ROWS, rows):
+        scores, _ = session(model, given, slots)
+        np.testing.assert_allclose(scores, model.anomaly_score(given, slots), rtol=1e-5, atol=1e-5)
+
+
 def test_what_has_no_form_in_onnx_is_refused_with_the_way_out(tmp_path):
     pytest.importorskip("onnx", reason="needs tsprune[onnx]")
     history = pd.DataFrame(HISTORY, index=pd.date_range("2026-01-01", periods=len(HISTORY), freq="h"))
-    blend = tsp.Blend([tsp.Pipeline([tsp.Detrend(length=24), "iforest"]), tsp.Pipeline(["subspace"])]).fit(history).freeze()
+    blend = tsp.Blend([tsp.Pipeline([tsp.Deseason(period=24, adapt=0.5), "iforest"]), tsp.Pipeline(["subspace"])]).fit(history).freeze()
     months = pd.DataFrame(HISTORY[:240], index=pd.date_range("1990-01-01", periods=240, freq="MS"))
     monthly = tsp.Pipeline([tsp.Deseason(period=12), "iforest"]).fit(months).freeze()
     strange = replace(monthly, parts=(), detector=object())
 
-    told = {"BlockTrend, which a member of the blend passes": blend, "calendar months": monthly, "object has no form": strange}
+    told = {"AdaptedSeason, which a member of the blend passes": blend, "calendar months": monthly, "object has no form": strange}
     for words, model in told.items():
         with pytest.raises(NotPrunable, match=words):
             model.to_onnx(tmp_path / "model.onnx")
@@ -198,11 +213,13 @@ def test_what_has_no_form_in_onnx_is_refused_with_the_way_out(tmp_path):
 
 @pytest.mark.parametrize("model", ["iforest", "ocsvm", "lof", "nearest", "subspace", "blend"])
 def test_no_row_gets_no_score(model, session):
-    blend = tsp.Blend([tsp.Pipeline([tsp.Windows(6), "nearest"]), tsp.Pipeline([tsp.Denoise("savgol"), "subspace"])])
-    fitted = (blend if model == "blend" else tsp.Pipeline([tsp.Windows(6), model])).fit(HISTORY).freeze()
+    views = [tsp.Pipeline([tsp.Windows(6), "nearest"]), tsp.Pipeline([tsp.Denoise("savgol"), "subspace"])]
+    detector = tsp.Blend(views) if model == "blend" else tsp.Pipeline([tsp.Deseason(24), tsp.Detrend(length=48), tsp.Windows(6), model])
+    fitted = detector.fit(HISTORY).freeze()
+    time = np.arange(1) if fitted.uses_clock else None
 
-    assert [len(values) for values in session(fitted, ROWS[:1])] == [1, 1]
-    assert [len(values) for values in session(fitted, ROWS[:0], size=1)] == [0, 0]
+    assert [len(values) for values in session(fitted, ROWS[:1], time)] == [1, 1]
+    assert [len(values) for values in session(fitted, ROWS[:0], time, size=1)] == [0, 0]
 
 
 def test_a_blend_goes_along_with_its_views_and_calibrated_tails(session):
@@ -236,15 +253,17 @@ def test_a_blend_of_each_column_alone_goes_along(session):
     np.testing.assert_allclose(scores, model.anomaly_score(ROWS), rtol=1e-5, atol=1e-5)
 
 
-def test_the_blend_that_choose_finds_goes_along(session):
+@pytest.mark.parametrize("period", [24, None])
+def test_the_blend_that_choose_finds_goes_along(period, session):
     rng = np.random.default_rng(2)
-    history = pd.Series(rng.normal(size=1500).cumsum() * 0.05 + rng.normal(size=1500))
-    model = tsp.choose(history).pipeline.freeze()
-    rows = (rng.normal(size=(2000, 1)) * 1.5).astype(np.float32)
+    history = rng.normal(size=1500) + (5.0 * np.sin(np.arange(1500) * 2 * np.pi / period) if period else 0.0)
+    model = tsp.choose(pd.Series(history)).pipeline.freeze()
+    rows = (history[:1000, None] + rng.normal(size=(1000, 1))).astype(np.float32)
+    slots = np.arange(1500, 2500)
 
-    scores, *_ = session(model, rows, size=2000)
+    scores, *_ = session(model, rows, slots if model.uses_clock else None)
 
-    np.testing.assert_allclose(scores, model.anomaly_score(rows), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(scores, model.anomaly_score(rows, slots), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("output", ["add", "replace"])

@@ -10,6 +10,7 @@ import numpy as np
 from tsprune.errors import NotPrunable
 from tsprune.export import detectors, stages
 from tsprune.export.smoothing import smoother
+from tsprune.export.trend import trend
 
 if TYPE_CHECKING:
     from tsprune.export.graph import Graph
@@ -93,5 +94,5 @@ def as_detector(part: Blend, graph: Graph, rows: str) -> str:
 
 
 #: Class of a part -> how it is written: as a stage, and as a detector.
-STAGES: dict[str, Callable[..., str]] = {**stages.STAGES, "Blend": blend, "Smoother": smoother}
+STAGES: dict[str, Callable[..., str]] = {**stages.STAGES, "Blend": blend, "BlockTrend": trend, "Smoother": smoother}
 DETECTORS: dict[str, Callable[..., str]] = {**detectors.DETECTORS, "Blend": as_detector}

@@ -31,13 +31,13 @@ def _smoothed(part: Smoother, graph: Graph, column: str, j: int) -> str:
     taps = windows(graph, column, part.window)
     if part.taps.size:
         return _weighted(graph, taps, column, part.taps[j])
-    middle = _middle(graph, taps, part.window)
+    centre = middle(graph, taps, part.window)
     if part.method == "median":
-        return middle
-    off = graph.add("Abs", graph.add("Sub", taps, graph.add("Unsqueeze", middle, graph.whole(1))))
-    limit = graph.add("Mul", _middle(graph, off, part.window), graph.constant(part.cutoff * MAD_TO_SIGMA))
-    away = graph.add("Abs", graph.add("Sub", column, middle))
-    return graph.add("Where", graph.add("Greater", away, limit), middle, column)
+        return centre
+    off = graph.add("Abs", graph.add("Sub", taps, graph.add("Unsqueeze", centre, graph.whole(1))))
+    limit = graph.add("Mul", middle(graph, off, part.window), graph.constant(part.cutoff * MAD_TO_SIGMA))
+    away = graph.add("Abs", graph.add("Sub", column, centre))
+    return graph.add("Where", graph.add("Greater", away, limit), centre, column)
 
 
 def _weighted(graph: Graph, taps: str, last: str, weights: Floats) -> str:
@@ -62,8 +62,8 @@ def _weighted(graph: Graph, taps: str, last: str, weights: Floats) -> str:
     return graph.add("Where", known, graph.add("Div", total, weight), last)
 
 
-def _middle(graph: Graph, taps: str, length: int) -> str:
-    """Median of the values of each window that are there, shape (n,)."""
+def middle(graph: Graph, taps: str, length: int) -> str:
+    """Median of the values of each window that are there, shape (n,); NaN where none is."""
     gaps = graph.add("IsNaN", taps)
     ranked, _ = graph.several(
         2, "TopK", graph.add("Where", gaps, graph.constant(np.inf), taps), graph.whole(length), axis=1, largest=0, sorted=1
@@ -73,7 +73,8 @@ def _middle(graph: Graph, taps: str, length: int) -> str:
     low = graph.add("Div", graph.add("Max", graph.add("Sub", count, graph.whole(1)), graph.whole(0)), two)
     high = graph.add("Min", graph.add("Div", count, two), graph.whole(length - 1))
     ends = (graph.add("Mul", graph.add("GatherElements", ranked, place, axis=1), graph.constant(0.5)) for place in (low, high))
-    return graph.add("Squeeze", graph.add("Add", *ends), graph.whole(1))
+    none = graph.add("Equal", count, graph.whole(0))
+    return graph.add("Squeeze", graph.add("Where", none, graph.constant(np.nan), graph.add("Add", *ends)), graph.whole(1))
 
 
 def _wavelet(graph: Graph, column: str, sigma: Floats, cutoff: float) -> str:

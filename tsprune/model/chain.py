@@ -156,11 +156,11 @@ class Model(Part):
     ) -> None:
         """Write the model as an ONNX graph, for runtimes without Python; needs ``pip install "tsprune[onnx]"``.
 
-        The graph takes `rows`, shape (n, d), one step apart and NaN where missing, and, where a season is subtracted, their `time` as
+        The graph takes `rows`, shape (n, d), one step apart and NaN where missing, and, where a season or a trend is subtracted, their `time` as
         int64, shape (n,): nanoseconds since 1970 in UTC, or slot numbers.  It gives `score`, shape (n,), in double precision, NaN for the
         first `min_lookback` rows and wherever a feature is missing; and `anomaly`, whether a score is above the threshold, unless the
-        threshold looks back on other scores.  Seasons, differences, smoothed copies, windows and chosen columns can go along with a forest,
-        one-class SVM, LOF, nearest neighbours, a subspace, or a blend of these.
+        threshold looks back on other scores.  Seasons, trends, differences, smoothed copies, windows and chosen columns can go along with a
+        forest, one-class SVM, LOF, nearest neighbours, a subspace, or a blend of these.
 
         Parameters
         ----------
@@ -173,7 +173,7 @@ class Model(Part):
         Raises
         ------
         NotPrunable
-            If a part has no form in ONNX, such as a trend of past blocks.
+            If a part has no form in ONNX, such as a season that follows its last cycles.
         BadParameter
             If the package onnx is missing.
         """
