@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 import tsprune as tsp
+from tsprune.model.roster import Roster
 from tsprune.panel.frames import Names, read_frame
 
 DAY = 24
@@ -90,7 +91,7 @@ def stages(model: tsp.panel.PanelModel, quick: bool) -> None:
     few = frame.iloc[:, : d // 10]
     rich = tsp.panel.fit(few, tsp.Pipeline([*all_stages, tsp.Windows(16, "point"), "subspace"]), clusters=1)
     for name, fitted in {"Deseason": model, "Deseason, Detrend, Denoise": repeated(rich, d)}.items():
-        ((_, cohort),) = fitted._forms[1]
+        (cohort,) = fitted._forms[2]
         slots = fitted.fleet.clocks[0].slots(frame.index.to_numpy())
         values = frame.to_numpy()
         span = seconds(lambda cohort=cohort, values=values, slots=slots: cohort.channel_values(values, slots), 3)
@@ -113,7 +114,7 @@ def repeated(model: tsp.panel.PanelModel, n_series: int) -> tsp.panel.PanelModel
     from dataclasses import replace
 
     own = list(model.members.values())
-    return replace(model, members={f"host-{k:05d}": own[k % len(own)] for k in range(n_series)})
+    return replace(model, members=Roster.of((f"host-{k:05d}", own[k % len(own)]) for k in range(n_series)))
 
 
 def new_points(model: tsp.panel.PanelModel, quick: bool) -> None:

@@ -371,7 +371,8 @@ def test_the_threshold_of_the_pipeline_is_that_of_each_series():
 def test_the_sample_is_the_same_whoever_draws_it():
     """Pieces of one series each, or all series in one piece: the detector learns from the same rows."""
     from tsprune.panel.frames import Names, read_frame
-    from tsprune.panel.learn import Sample, learn_piece, unpacked
+    from tsprune.panel.learn import learn_piece
+    from tsprune.panel.learned import Sample, unpacked
     from tsprune.panel.plan import Plan
 
     rows, plan = read_frame(WIDE, Names()).rows, Plan.of(PLAIN, 0).bridging(1)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -93,7 +93,7 @@ def stl(values: Floats, settings: Settings) -> Parts:
     """
     columns = values.reshape(len(values), -1)
     n, d = columns.shape
-    plan = Plan(n, settings, compiled=columns.size * settings.loops >= COMPILE_FROM)
+    plan = _plan(n, settings, columns.size * settings.loops >= COMPILE_FROM)
     step = max(1, TOGETHER // n)
     pieces = [plan.decompose(np.ascontiguousarray(columns[:, j : j + step].T)) for j in range(0, d, step)]
     joined = (part[0] if len(part) == 1 else np.concatenate(part) for part in zip(*pieces, strict=True))
@@ -181,6 +181,12 @@ class Plan:
         boxes = np.convolve(np.convolve(np.ones(p), np.ones(p)), np.ones(3)) / (3.0 * p * p)
         assert self.low_pass.interior is not None
         return np.convolve(boxes, self.low_pass.interior.kernel / self.low_pass.interior.mass)
+
+
+@lru_cache(maxsize=1)
+def _plan(n: int, settings: Settings, compiled: bool) -> Plan:
+    """The plan of the last length, kept: a fleet's series, decomposed one after the other, share it."""
+    return Plan(n, settings, compiled=compiled)
 
 
 def robustness(residual: Matrix, rounding: Matrix) -> Matrix:

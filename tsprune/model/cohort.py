@@ -44,7 +44,11 @@ class Cohort:
     """Members of one form and the fleet they share."""
 
     fleet: Fleet
-    members: tuple[Member, ...]
+    members: Sequence[Member]
+
+    def taken(self, which: Ints) -> Cohort:
+        """Some of the members, by their numbers."""
+        return Cohort(self.fleet, [self.members[k] for k in which])
 
     @property
     def channels(self) -> int:

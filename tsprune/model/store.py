@@ -26,6 +26,7 @@ from tsprune.errors import BadModelFile, BadParameter
 from tsprune.model import file
 from tsprune.model.format import FORMAT
 from tsprune.model.member import Fleet, Member
+from tsprune.model.roster import Roster
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -47,7 +48,7 @@ def write(fleet: Fleet, members: Mapping[str, Member], path: str | os.PathLike[s
     file.put(path, [head + hashlib.sha256(head).digest(), *records])
 
 
-def read(path: str | os.PathLike[str], names: Iterable[str] | None = None) -> tuple[Fleet, dict[str, Member]]:
+def read(path: str | os.PathLike[str], names: Iterable[str] | None = None) -> tuple[Fleet, Roster]:
     """The fleet of a file, and the facts of all its series or of some.
 
     Raises
@@ -65,24 +66,25 @@ def read(path: str | os.PathLike[str], names: Iterable[str] | None = None) -> tu
         raise BadModelFile(f"{os.fspath(path)}: {error}") from error
 
 
-def _records(source: BinaryIO, index: dict[str, Any], start: int, wanted: Iterable[str] | None) -> tuple[Fleet, dict[str, Member]]:
+def _records(source: BinaryIO, index: dict[str, Any], start: int, wanted: Iterable[str] | None) -> tuple[Fleet, Roster]:
     sizes, seals = index["sizes"], index["seals"]
     starts = list(accumulate(sizes, initial=start))
     places = {name: k for k, name in enumerate(index["names"], start=1)}
     fleet = _record(source, starts[0], sizes[0], seals[0])
     if not isinstance(fleet, Fleet):
         raise BadModelFile("the file holds no fleet.")
-    members = {}
-    for name in places if wanted is None else wanted:
+
+    def member(name: str) -> Member:
         if name not in places:
             raise BadParameter(f"series is {name!r}, which is not among the {len(places)} series of the file.")
         k = places[name]
-        member = _record(source, starts[k], sizes[k], seals[k])
-        if not isinstance(member, Member):
+        found = _record(source, starts[k], sizes[k], seals[k])
+        if not isinstance(found, Member):
             raise BadModelFile(f"the record of series {name[:60]!r} is something else.")
-        _check(fleet, member)
-        members[name] = member
-    return fleet, members
+        _check(fleet, found)
+        return found
+
+    return fleet, Roster.of((name, member(name)) for name in (places if wanted is None else wanted))
 
 
 def _check(fleet: Fleet, member: Member) -> None:

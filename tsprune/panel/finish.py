@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.base import clone
 
 from tsprune.model import file
 from tsprune.panel.learn import complete_features, describe, histories, own_scores
+from tsprune.panel.learned import clock_key
 from tsprune.panel.share import nearest_detector
 from tsprune.panel.transfer import is_new, start_from_fleet
 from tsprune.panel.wire import blobs, pack, rows_from_bytes
 
 if TYPE_CHECKING:
-    from tsprune.model.clock import Clock
+    from collections.abc import Mapping
+
     from tsprune.model.member import Fleet, Member
     from tsprune.panel.learn import History
     from tsprune.panel.plan import Plan
@@ -26,17 +28,12 @@ if TYPE_CHECKING:
 OWN_THRESHOLD = 200
 
 
-def clock_key(clock: Clock) -> Any:
-    """Equal for equal clocks."""
-    return (clock.kind, clock.step, clock.origin, clock.changes.tobytes(), clock.offsets.tobytes())
-
-
-def finish_bytes(content: bytes, plan: Plan, fleet: Fleet, members: dict[str, Member]) -> bytes:
+def finish_bytes(content: bytes, plan: Plan, fleet: Fleet, members: Mapping[str, Member]) -> bytes:
     """`finish_piece` on bytes."""
     return finish_piece(rows_from_bytes(content), plan, fleet, members)
 
 
-def finish_piece(rows: Rows, plan: Plan, fleet: Fleet, members: dict[str, Member]) -> bytes:
+def finish_piece(rows: Rows, plan: Plan, fleet: Fleet, members: Mapping[str, Member]) -> bytes:
     """The series of a piece with their thresholds; those that are not among the members, or new to the fleet, start from it."""
     numbers = {clock_key(clock): k for k, clock in enumerate(fleet.clocks)}
     names: list[str] = []

@@ -13,15 +13,11 @@ from tsprune.engines import engine_for
 from tsprune.errors import BadSeries
 from tsprune.features.windows import LONGEST, bridge_over, usual_gap
 from tsprune.model import file
-from tsprune.panel.finish import clock_key, finish_bytes
+from tsprune.model.roster import Roster
+from tsprune.panel.finish import finish_bytes
 from tsprune.panel.frames import Names, read_frame
-from tsprune.panel.learn import (
-    Learned,
-    Sample,
-    count_piece,
-    learn_piece,
-    unpacked,
-)
+from tsprune.panel.learn import count_piece, learn_piece
+from tsprune.panel.learned import Learned, Sample, unpacked
 from tsprune.panel.model import PanelModel, Recipe
 from tsprune.panel.plan import Plan
 from tsprune.panel.share import Descriptors, cluster, learn_shared
@@ -32,11 +28,9 @@ from tsprune.params import check_count
 
 if TYPE_CHECKING:
     from tsprune.engines import Engine
-    from tsprune.model.clock import Clock
-    from tsprune.model.member import Fleet, Member
+    from tsprune.model.member import Fleet
     from tsprune.panel.rows import Rows
     from tsprune.pipeline import Pipeline
-    from tsprune.types import Ints
 
 #: Numbers of clusters that the evidence is asked about, and series per cluster below which it is not.
 CANDIDATES, PER_CLUSTER = (1, 2, 4, 8), 8
@@ -139,24 +133,21 @@ def fit_pieces(
     if plan.asks_gaps:
         plan = plan.bridging(_usual_gap(pieces, plan, engine))
     learned, drawn = _learned(pieces, plan, engine, sample)
-    clocks, members = _clocks(learned)
-    able = [one for one in learned if one.member is not None]
-    if drawn is None or not able:
-        raise BadSeries(f"none of {len(learned)} series can be learned from: {learned[0].reason if learned else 'the frame is empty.'}")
-    typical = typical_members(members.values(), clocks)
-    descriptors = Descriptors.of(able)
-    place = np.cumsum([one.member is not None for one in learned]) - 1
-    drawn = replace(drawn, series=place[drawn.series])
+    if drawn is None or not len(learned.members):
+        why = learned.reason or "no row has all of its features. Give longer histories, or fill the gaps."
+        raise BadSeries(f"none of {len(learned.names)} series can be learned from: {why}")
+    descriptors = Descriptors.of(learned.described)
     sharing, count = None, 1
     if clusters == "auto":
-        sharing = _evidence(pieces, plan, engine, able, members, drawn, clocks, descriptors)
+        sharing = _evidence(pieces, plan, engine, learned, drawn, descriptors)
         count = sharing.chosen if sharing is not None else 1
     else:
-        count = min(clusters, len(able))
+        count = min(clusters, len(learned.members))
     labels = cluster(descriptors, count, plan.random_state)
-    fleet = learn_shared(plan, able, drawn, clocks, typical, labels)
-    members = {name: replace(member, detector=int(labels[k])) for k, (name, member) in enumerate(members.items())}
-    del learned, able, drawn, descriptors  # kilobytes for each series
+    typical = typical_members(learned.members, learned.clocks)
+    fleet = learn_shared(plan, learned, drawn, typical, descriptors, labels)
+    members = learned.members.assigned(detector=labels)
+    del learned, drawn, descriptors  # hundreds of bytes for each series
     return _finished(pieces, plan, engine, fleet, members, recipe, sharing)
 
 
@@ -172,72 +163,54 @@ def _count_bytes(content: bytes) -> bytes:
     return count_piece(rows_from_bytes(content))
 
 
-def _learned(pieces: Callable[..., Iterable[Rows]], plan: Plan, engine: Engine, count: int) -> tuple[list[Learned], Sample | None]:
+def _learned(pieces: Callable[..., Iterable[Rows]], plan: Plan, engine: Engine, count: int) -> tuple[Learned, Sample | None]:
     """What each series learned alone, in order of name, and the sample of all."""
-    found: list[Learned] = []
-    clocks: dict[Any, Clock] = {}
-    parts: list[Sample] = []
+    parts: list[Learned] = []
+    samples: list[Sample] = []
+    able = 0
     for content in engine.map(partial(_learn_bytes, plan=plan, count=count), map(rows_to_bytes, pieces())):
         learned, sample = unpacked(content)
         if sample is not None:
-            parts.append(Sample(sample.series + len(found), sample.priority, sample.early, sample.rows))
-            parts = [Sample.joined(parts).lowest(count)] if len(parts) > 1 else parts
-        found += [replace(one, clock=clocks.setdefault(clock_key(one.clock), one.clock)) for one in learned]
-    order = sorted(range(len(found)), key=lambda k: found[k].name)
+            samples.append(replace(sample, series=sample.series + able))
+            samples = [Sample.joined(samples).lowest(count)]
+        able += len(learned.members)
+        parts.append(learned)
     if not parts:
-        return [found[k] for k in order], None
-    rank = np.empty(len(order), np.int64)
-    rank[order] = np.arange(len(order))
-    whole = replace(parts[0], series=rank[parts[0].series])
-    return [found[k] for k in order], whole.taken(np.lexsort((whole.series, whole.priority)))
+        raise BadSeries("the frame is empty: there is no series to learn from.")
+    whole, rank = Learned.joined(parts)
+    if not samples:
+        return whole, None
+    drawn = replace(samples[0], series=rank[samples[0].series])
+    return whole, drawn.taken(np.lexsort((drawn.series, drawn.priority)))
 
 
 def _learn_bytes(content: bytes, plan: Plan, count: int) -> bytes:
     return learn_piece(rows_from_bytes(content), plan, count)
 
 
-def _clocks(learned: list[Learned]) -> tuple[tuple[Clock, ...], dict[str, Member]]:
-    """The distinct clocks, and the members that point to them."""
-    found: dict[Any, tuple[int, Clock]] = {}
-    members = {}
-    for one in learned:
-        number, _ = found.setdefault(clock_key(one.clock), (len(found), one.clock))
-        if one.member is not None:
-            members[one.name] = replace(one.member, clock=number)
-    return tuple(clock for _, clock in found.values()), members
-
-
 # -- evidence on sharing --------------------------------------------------------------------------------------------------------
 
 
 def _evidence(
-    pieces: Callable[..., Iterable[Rows]],
-    plan: Plan,
-    engine: Engine,
-    learned: list[Learned],
-    members: dict[str, Member],
-    sample: Sample,
-    clocks: tuple[Clock, ...],
-    descriptors: Descriptors,
+    pieces: Callable[..., Iterable[Rows]], plan: Plan, engine: Engine, learned: Learned, sample: Sample, descriptors: Descriptors
 ) -> Sharing | None:
     """What sharing costs some series, with one detector and with several; None where there is nothing to judge on."""
-    names = tuple(one.name for one in learned)
-    sizes: Ints = np.array([members[name].rows for name in names])
-    chosen = [names[k] for k in asked(names, sizes, plan.random_state)]
+    numbers = asked(learned.members.names, learned.members.column("rows"), plan.random_state)
     plan, early = plan.unpruned(), sample.taken(sample.early)  # what pruning costs is told elsewhere
-    if not chosen or len(early.rows) < 2:
+    if not numbers or len(early.rows) < 2:
         return None
-    counts = tuple(count for count in CANDIDATES if count == 1 or len(names) >= PER_CLUSTER * count)
+    chosen = [learned.members.names[k] for k in numbers]
+    counts = tuple(count for count in CANDIDATES if count == 1 or len(learned.members) >= PER_CLUSTER * count)
     candidates = []
     for count in counts:
         labels = cluster(descriptors, count, plan.random_state)
-        of = {name: int(labels[k]) for k, name in enumerate(names) if name in set(chosen)}
-        candidates.append((learn_shared(plan, learned, early, clocks, (), labels), of))
-    work = partial(_judge_bytes, plan=plan, members={name: members[name] for name in chosen}, candidates=candidates)
+        of = dict(zip(chosen, labels[numbers].tolist(), strict=True))
+        candidates.append((learn_shared(plan, learned, early, (), descriptors, labels), of))
+    work = partial(_judge_bytes, plan=plan, members=learned.members.only(chosen), candidates=candidates)
     return judged(list(engine.map(work, map(rows_to_bytes, pieces(wanted=chosen)))), counts)
 
 
-def _judge_bytes(content: bytes, plan: Plan, members: dict[str, Member], candidates: list[tuple[Fleet, dict[str, int]]]) -> bytes:
+def _judge_bytes(content: bytes, plan: Plan, members: Roster, candidates: list[tuple[Fleet, dict[str, int]]]) -> bytes:
     return judge_piece(rows_from_bytes(content), plan, members, candidates)
 
 
@@ -249,24 +222,25 @@ def _finished(
     plan: Plan,
     engine: Engine,
     fleet: Fleet,
-    members: dict[str, Member],
+    members: Roster,
     recipe: Recipe,
     sharing: Sharing | None,
 ) -> PanelModel:
     """Each series with its threshold; those with too little history start from the fleet, and have the median threshold."""
     work = partial(finish_bytes, plan=plan, fleet=fleet, members=members)
-    done: dict[str, Member] = {}
+    parts: list[Roster] = []
     told: dict[str, list[str]] = {"transferred": [], "short": []}
     for content in engine.map(work, map(rows_to_bytes, pieces())):
         arrays, facts = unpack(content)
-        done |= {name: file.from_bytes(record) for name, record in zip(facts["names"], unblob(arrays), strict=True)}  # type: ignore[misc]
+        records: Any = map(file.from_bytes, unblob(arrays))
+        parts.append(Roster.of(zip(facts["names"], records, strict=True)))
         for key, names in told.items():
             names += facts[key]
-    short = set(told["short"])
-    thresholds = fleet.thresholds.copy()
+    done = Roster.joined(parts)
+    short = np.isin(np.arange(len(done)), done.places(told["short"]))
+    own, detector, thresholds = done.column("threshold"), done.column("detector"), fleet.thresholds.copy()
     for k in range(len(thresholds)):
-        own = [member.threshold for name, member in done.items() if member.detector == k and name not in short]
-        thresholds[k] = np.median(own) if own else thresholds[k]
-    done |= {name: replace(done[name], threshold=float(thresholds[done[name].detector])) for name in short}
-    fleet = replace(fleet, thresholds=thresholds)
-    return PanelModel(fleet, {name: done[name] for name in sorted(done)}, recipe, sharing, tuple(sorted(told["transferred"])))
+        known = own[(detector == k) & ~short]
+        thresholds[k] = np.median(known) if len(known) else thresholds[k]
+    done = done.assigned(threshold=np.where(short, thresholds[detector], own))
+    return PanelModel(replace(fleet, thresholds=thresholds), done, recipe, sharing, tuple(sorted(told["transferred"])))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,17 +14,15 @@ from sklearn.base import clone
 from tsprune.errors import BadSeries
 from tsprune.features.windows import count_gaps, whole
 from tsprune.kernels.smooth import scale_of
-from tsprune.model import file
 from tsprune.model.cohort import Cohort, raw_features
 from tsprune.model.member import Fleet, Member
-from tsprune.panel.sample import lowest, priorities
-from tsprune.panel.wire import blobs, pack, unblob, unpack
+from tsprune.panel.learned import Gathered, Sample, packed
+from tsprune.panel.sample import priorities
+from tsprune.panel.wire import pack
 from tsprune.series.clock import learn_clock
 from tsprune.series.table import Table
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from tsprune.model.clock import Clock, Slots
     from tsprune.model.windows import WindowMatrix
     from tsprune.panel.plan import Plan
@@ -53,40 +51,6 @@ class History:
     @property
     def slots(self) -> Slots:
         return self.clock.slots(self.time)
-
-
-@dataclass(frozen=True)
-class Learned:
-    """What one series knows, and what it brings to the sample."""
-
-    name: str
-    clock: Clock
-    member: Member | None  # None: too short to learn alone
-    reason: str  # why
-    described: Floats  # (n_descriptors,)
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Rows of window features, not yet scaled, of several series."""
-
-    series: Ints  # (n,) number of the series
-    priority: NDArray[np.uint64]
-    early: Mask
-    rows: Floats  # (n, width)
-
-    def lowest(self, count: int) -> Sample:
-        """The rows that a reservoir of this size keeps, in order of priority."""
-        return self.taken(lowest(self.priority, count))
-
-    def taken(self, which: Any) -> Sample:
-        """Some of the rows."""
-        return Sample(self.series[which], self.priority[which], self.early[which], self.rows[which])
-
-    @classmethod
-    def joined(cls, parts: list[Sample]) -> Sample:
-        """Several samples, one after the other."""
-        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in cls.__dataclass_fields__))
 
 
 # -- histories ------------------------------------------------------------------------------------------------------------------
@@ -204,55 +168,30 @@ def count_piece(rows: Rows) -> bytes:
 
 def learn_piece(rows: Rows, plan: Plan, count: int) -> bytes:
     """What the series of a piece learn alone, and their part of a sample of `count` rows, as bytes."""
-    learned, samples = [], []
-    for number, history in enumerate(histories(rows)):
-        one, sample = _learn_one(history, plan, number)
-        learned.append(one)
+    learned, samples = Gathered(), []
+    for history in histories(rows):
+        sample = _learn_one(history, plan, learned)
         if sample is not None:
             samples.append(sample.lowest(count))
         if sum(len(sample.rows) for sample in samples) > 4 * count:
             samples = [Sample.joined(samples).lowest(count)]
-    return _packed(learned, Sample.joined(samples).lowest(count) if samples else None)
+    return packed(learned, Sample.joined(samples).lowest(count) if samples else None)
 
 
-def _learn_one(history: History, plan: Plan, number: int) -> tuple[Learned, Sample | None]:
+def _learn_one(history: History, plan: Plan, learned: Gathered) -> Sample | None:
+    learned.meet(history.name, history.clock)
     try:
         member, channels = learn_alone(history, plan)
     except BadSeries as error:
-        return Learned(history.name, history.clock, None, str(error), np.zeros(0)), None
+        learned.reason = learned.reason or str(error)
+        return None
     features, complete = complete_features(plan.raw_windows(member.n_out), channels, history.slots)
-    learned = Learned(history.name, history.clock, member, "", describe(features))
+    number = learned.take(member, describe(features))
     if not len(features):
-        return learned, None
+        return None
     drawn = priorities(history.name, history.slots.absolute[complete], plan.random_state)
     early = np.flatnonzero(complete) < EARLY * len(complete)
-    return learned, Sample(np.full(len(features), number), drawn, early, features)
-
-
-def _packed(learned: list[Learned], sample: Sample | None) -> bytes:
-    records = [file.to_bytes(one.member) if one.member is not None else b"" for one in learned]
-    clocks = [file.to_bytes(one.clock) for one in learned]
-    arrays: dict[str, Any] = {f"members_{key}": array for key, array in blobs(records).items()}
-    arrays |= {f"clocks_{key}": array for key, array in blobs(clocks).items()}
-    arrays |= {f"described_{key}": array for key, array in blobs([one.described.tobytes() for one in learned]).items()}
-    if sample is not None:
-        arrays |= {f"sample_{name}": getattr(sample, name) for name in Sample.__dataclass_fields__}
-    return pack(arrays, names=[one.name for one in learned], reasons=[one.reason for one in learned])
-
-
-def unpacked(content: bytes) -> tuple[list[Learned], Sample | None]:
-    """What `learn_piece` gave."""
-    arrays, facts = unpack(content)
-    records, clocks, described = (
-        unblob({key: arrays[f"{kind}_{key}"] for key in ("sizes", "bytes")}) for kind in ("members", "clocks", "described")
-    )
-    learned = []
-    for name, reason, record, clock, told in zip(facts["names"], facts["reasons"], records, clocks, described, strict=True):
-        member: Any = file.from_bytes(record) if record else None
-        learned.append(Learned(name, file.from_bytes(clock), member, reason, np.frombuffer(told)))  # type: ignore[arg-type]
-    if "sample_rows" not in arrays:
-        return learned, None
-    return learned, Sample(*(arrays[f"sample_{name}"] for name in Sample.__dataclass_fields__))
+    return Sample(np.full(len(features), number), drawn, early, features)
 
 
 # -- thresholds -------------------------------------------------------------------------------------------------------------------

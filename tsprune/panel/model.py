@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ import pandas as pd
 from tsprune.errors import BadParameter, BadSeries
 from tsprune.model import file, store
 from tsprune.model.cohort import Cohort, form
+from tsprune.model.roster import Roster
 from tsprune.panel.align import Block, blocks
 from tsprune.panel.rows import Rows, concatenated_ranges, joined
 
@@ -42,8 +43,8 @@ class PanelModel:
     ----------
     fleet : Fleet
         What all series share.
-    members : mapping of str to Member
-        What is known of each series.
+    members : Roster
+        What is known of each series: a mapping of its name to a `Member`.
     sharing : Sharing or None
         What one detector for all costs each series that was asked; None for a model from a file.
     transferred : tuple of str
@@ -64,7 +65,7 @@ class PanelModel:
     """
 
     fleet: Fleet
-    members: Mapping[str, Member]
+    members: Roster
     recipe: Recipe | None = None
     sharing: Sharing | None = None
     transferred: tuple[str, ...] = field(default=())
@@ -79,9 +80,9 @@ class PanelModel:
     @property
     def series(self) -> tuple[str, ...]:
         """Names of the series, in order."""
-        return tuple(sorted(self.members))
+        return self.members.names
 
-    @property
+    @cached_property
     def lookback(self) -> int:
         """Slots of context that any series needs at the most."""
         return max((member.lookback for member in self.members.values()), default=0) + self.fleet.lookback
@@ -89,7 +90,7 @@ class PanelModel:
     @property
     def thresholds(self) -> pd.Series:
         """A score above it is an alarm: one value for each series."""
-        return pd.Series({name: self.members[name].threshold for name in self.series}, name="threshold", dtype=np.float64)
+        return pd.Series(self.members.column("threshold"), index=list(self.series), name="threshold")
 
     @property
     def nbytes(self) -> int:
@@ -108,7 +109,7 @@ class PanelModel:
                 "bytes": member.nbytes,
                 "transferred": name in self.transferred,
             }
-            for name, member in sorted(self.members.items())
+            for name, member in self.members.items()
         ]
         return pd.DataFrame(lines, index=pd.Index(self.series, name="series"))
 
@@ -130,19 +131,23 @@ class PanelModel:
         if same[0] != same[1]:
             raise BadParameter("other was learned for another fleet: learn its series for this one, tsp.panel.learn(model, history).")
         transferred = {name for name in self.transferred if name not in other.members} | set(other.transferred)
-        return replace(self, fleet=longer, members={**self.members, **other.members}, transferred=tuple(sorted(transferred)))
+        members = Roster.joined([self.members, other.members])
+        return replace(self, fleet=longer, members=members, transferred=tuple(sorted(transferred)))
 
     def remove(self, series: Iterable[str]) -> PanelModel:
         """A model without some series; nothing is learned anew."""
         gone = {series} if isinstance(series, str) else set(series)
         for name in gone:
             self._member(name)
-        kept = {name: member for name, member in self.members.items() if name not in gone}
+        kept = self.members.only(name for name in self.series if name not in gone)
         return replace(self, members=kept, transferred=tuple(name for name in self.transferred if name in kept))
 
     def only(self, series: Iterable[str]) -> PanelModel:
         """A model of some series."""
-        return replace(self, members={name: self._member(name) for name in series})
+        names = tuple(series)
+        for name in names:
+            self._member(name)
+        return replace(self, members=self.members.only(names))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all series and what they share as one file of data: whole or not at all."""
@@ -168,13 +173,15 @@ class PanelModel:
     # -- scoring ----------------------------------------------------------------------------------------------------
 
     @cached_property
-    def _forms(self) -> tuple[dict[str, tuple[int, int]], list[tuple[tuple[str, ...], Cohort]]]:
-        """Where each series stands: which cohort, which place; and the cohorts."""
-        found: dict[Any, list[str]] = {}
-        for name in self.series:
-            found.setdefault(form(self.members[name]), []).append(name)
-        cohorts = [(tuple(names), Cohort(self.fleet, tuple(self.members[name] for name in names))) for names in found.values()]
-        return {name: (k, at) for k, (names, _) in enumerate(cohorts) for at, name in enumerate(names)}, cohorts
+    def _forms(self) -> tuple[Ints, Ints, list[Cohort]]:
+        """The cohort of each series, its place there, and the cohorts."""
+        found: dict[Any, list[int]] = {}
+        for k, member in enumerate(self.members.values()):
+            found.setdefault(form(member), []).append(k)
+        which, place = np.empty((2, len(self.members)), np.int64)
+        for number, own in enumerate(found.values()):
+            which[own], place[own] = number, np.arange(len(own))
+        return which, place, [Cohort(self.fleet, self.members.taken(np.array(own))) for own in found.values()]
 
     def score_rows(self, rows: Rows, context: Rows | None = None, run: Callable[[list[Any]], list[Any]] | None = None) -> Floats:
         """Scores of rows in their order (by series and time); NaN where a row, or one its features need, is missing.
@@ -217,14 +224,11 @@ class PanelModel:
 
     def _cohorts(self, rows: Rows) -> Iterator[tuple[Cohort, Ints]]:
         """The cohorts that rows belong to, each with the numbers of its series."""
-        places, cohorts = self._forms
-        found = np.array([places[name] for name in rows.names], dtype=np.int64).reshape(-1, 2)
-        for k, (names, cohort) in enumerate(cohorts):
-            codes = np.flatnonzero(found[:, 0] == k)
-            if len(codes) == len(names):
-                yield cohort, codes
-            elif len(codes):
-                yield Cohort(self.fleet, tuple(cohort.members[place] for place in found[codes, 1])), codes
+        which, place, cohorts = self._forms
+        at = self.members.places(rows.names)
+        for k in np.unique(which[at]).tolist():
+            codes = np.flatnonzero(which[at] == k)
+            yield cohorts[k] if len(codes) == len(cohorts[k].members) else cohorts[k].taken(place[at[codes]]), codes
 
     def _jobs(self, cohort: Cohort, rows: Rows, new: Mask | None, scores: Floats, at: Any) -> Iterator[Callable[[], None]]:
         where = np.arange(len(scores))[at] if not isinstance(at, slice) else None
@@ -246,7 +250,7 @@ class PanelModel:
 def _strips(cohort: Cohort, block: Block, scores: Floats, where: Ints | None) -> Iterator[Callable[[], None]]:
     """The pieces of a block that threads can share; each writes the scores of its own series."""
     if not np.array_equal(block.series, np.arange(len(cohort.members))):
-        cohort = Cohort(cohort.fleet, tuple(cohort.members[k] for k in block.series))
+        cohort = cohort.taken(block.series)
     n = len(block.slots)
     for low, high, work in cohort.strips(block.values, block.slots, block.skip):
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from tsprune.errors import BadSeries
 from tsprune.model import file
+from tsprune.model.roster import Roster
 from tsprune.model.windows import WindowMatrix
-from tsprune.panel.finish import clock_key, finish_piece, joined_to_cluster
+from tsprune.panel.finish import finish_piece, joined_to_cluster
 from tsprune.panel.frames import Names, read_frame
 from tsprune.panel.learn import histories, learn_alone
+from tsprune.panel.learned import clock_key
 from tsprune.panel.model import PanelModel, Recipe
 from tsprune.panel.plan import Plan
 from tsprune.panel.transfer import is_new
@@ -77,5 +79,5 @@ def learn(
             member = replace(member, clock=numbers[clock_key(history.clock)])
             members[history.name] = joined_to_cluster(member, channels, fleet, history, plan)
     arrays, facts = unpack(finish_piece(rows, plan, fleet, members))
-    done: Any = {name: file.from_bytes(record) for name, record in zip(facts["names"], unblob(arrays), strict=True)}
-    return PanelModel(fleet, done, recipe, None, tuple(facts["transferred"]))
+    done: Any = map(file.from_bytes, unblob(arrays))
+    return PanelModel(fleet, Roster.of(zip(facts["names"], done, strict=True)), recipe, None, tuple(facts["transferred"]))

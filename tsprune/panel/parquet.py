@@ -22,9 +22,10 @@ from tsprune.panel.fit import fit_pieces
 from tsprune.panel.frames import Names
 from tsprune.panel.model import PanelModel, Recipe
 from tsprune.panel.plan import Plan
-from tsprune.panel.rows import Rows, concatenated_ranges, joined
+from tsprune.panel.rows import Rows
 from tsprune.panel.sample import key_of
 from tsprune.panel.score import score_rows
+from tsprune.panel.tail import Tail
 
 if TYPE_CHECKING:
     from tsprune.pipeline import Pipeline
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 #: Rows that are read at a time, and rows of a bucket, about.
 BATCH, BUCKET = 1 << 18, 1 << 19
+#: Bytes of a column that are read at a time.  Arrow would read the whole file ahead, and hold it till its end.
+BUFFER = 1 << 20
 _RECORD = np.dtype([("code", "<i4"), ("time", "<i8"), ("value", "<f8")])
 
 
@@ -117,8 +120,7 @@ def score_parquet(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    names, runner = Names(id, time, value), engine_for(engine, n_jobs)
-    kept: Rows | None = None
+    names, runner, tail = Names(id, time, value), engine_for(engine, n_jobs), Tail(model)
     count = 0
     target = Path(out)
     part = target.with_name(f".{target.name}.part")
@@ -126,10 +128,10 @@ def score_parquet(
     try:
         for batch in _batches(path, names):
             rows = _rows(batch, names)
-            wanted = set(rows.names)
-            context = None if kept is None else kept.only([k for k, name in enumerate(kept.names) if name in wanted])
-            scores = rows.in_source_order(score_rows(model, rows, context, runner))
-            kept = _kept(model, kept, rows)
+            model.check(rows)
+            before = tail.before(rows)
+            scores = rows.in_source_order(score_rows(model, rows, before, runner))
+            tail.keep(rows, before)
             table = pa.table({id: batch.column(id), time: batch.column(time), "score": scores})
             writer = writer or pq.ParquetWriter(part, table.schema)
             writer.write_table(table)
@@ -160,7 +162,7 @@ def _batches(path: str | os.PathLike[str], names: Names) -> Iterator[Any]:
     import pyarrow.parquet as pq
 
     for file in _files(path):
-        with pq.ParquetFile(file) as source:
+        with pq.ParquetFile(file, pre_buffer=False, buffer_size=BUFFER) as source:
             lacking = {names.id, names.time, names.value} - set(source.schema_arrow.names)
             if lacking:
                 raise BadParameter(f"{file} has no column {sorted(lacking)[0]!r}; name the columns by id=, time= and value=.")
@@ -249,38 +251,3 @@ def _deal(rows: Rows, codes: dict[str, int], bucket_of: Ints, files: list[Path])
     for k in np.flatnonzero(np.diff(bounds)):
         with files[k].open("ab") as out:
             records[order[bounds[k] : bounds[k + 1]]].tofile(out)
-
-
-# -- scoring: keep what the next batch needs ------------------------------------------------------------------------------------------
-
-
-def _kept(model: PanelModel, before: Rows | None, rows: Rows) -> Rows:
-    """The last rows of every series seen so far: its lookback."""
-    whole = rows
-    if before is not None:
-        _refuse_back(before, rows)
-        whole, _ = joined(before, rows)
-    bounds = whole.bounds()
-    reach = np.array([_reach(model, name) for name in whole.names], dtype=np.int64)
-    since = whole.time[bounds[1:] - 1] - reach
-    starts = bounds[:-1] + np.add.reduceat(whole.time < since[whole.code], bounds[:-1])
-    return _range_taken(whole, starts, bounds[1:])
-
-
-def _reach(model: PanelModel, name: str) -> int:
-    """Nanoseconds, or units of the index, that a series looks back."""
-    member = model.members[name]
-    return model.fleet.clocks[member.clock].duration(member.lookback + model.fleet.lookback + 1)
-
-
-def _range_taken(rows: Rows, starts: Ints, stops: Ints) -> Rows:
-    at = concatenated_ranges(starts, stops)
-    return Rows(rows.names, rows.code[at], rows.time[at], rows.value[at], rows.stamps, rows.zone)
-
-
-def _refuse_back(before: Rows, rows: Rows) -> None:
-    latest = dict(zip(before.names, before.time[before.bounds()[1:] - 1].tolist(), strict=True))
-    first = rows.time[rows.bounds()[:-1]].tolist()
-    for name, time in zip(rows.names, first, strict=True):
-        if name in latest and time < latest[name]:
-            raise BadSeries(f"the rows of series {name!r} go back in time from one batch to the next. Sort the files by time.")

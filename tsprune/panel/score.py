@@ -10,6 +10,7 @@ import numpy as np
 
 from tsprune.engines import Serial, Threads, engine_for
 from tsprune.model import file
+from tsprune.model.roster import Roster
 from tsprune.panel.fit import divided
 from tsprune.panel.frames import Frame, Names, read_frame
 from tsprune.panel.model import PanelModel
@@ -96,7 +97,7 @@ def detect(
     True
     """
     read, scores = _scored(model, frame, context, Names(id, time, value), engine_for(engine, n_jobs))
-    thresholds = np.array([model.members[name].threshold for name in read.rows.names])
+    thresholds = model.members.column("threshold")[model.members.places(read.rows.names)]
     return read.like(np.nan_to_num(scores, nan=-np.inf, posinf=np.inf) > thresholds[read.rows.code], "alarm")
 
 
@@ -138,9 +139,10 @@ def _score_bytes(content: bytes) -> bytes:
     arrays, facts = unpack(content)
     shared, rows, *rest = unblob(arrays)
     context = rows_from_bytes(rest.pop(0)) if facts["context"] else None
-    members: Any = {name: file.from_bytes(record) for name, record in zip(facts["names"], rest, strict=True)}
+    members: Any = map(file.from_bytes, rest)
     fleet: Any = file.from_bytes(shared)
-    return pack({"scores": PanelModel(fleet, members).score_rows(rows_from_bytes(rows), context)})
+    model = PanelModel(fleet, Roster.of(zip(facts["names"], members, strict=True)))
+    return pack({"scores": model.score_rows(rows_from_bytes(rows), context)})
 
 
 def _numbers(content: bytes) -> Floats:

@@ -12,9 +12,8 @@ from tsprune.errors import BadSeries
 from tsprune.model.member import Fleet
 
 if TYPE_CHECKING:
-    from tsprune.model.clock import Clock
     from tsprune.model.member import Member
-    from tsprune.panel.learn import Learned, Sample
+    from tsprune.panel.learned import Learned, Sample
     from tsprune.panel.plan import Plan
     from tsprune.types import Floats, Ints, Matrix
 
@@ -33,9 +32,8 @@ class Descriptors:
     values: Matrix  # (n_series, n_descriptors), scaled
 
     @classmethod
-    def of(cls, learned: list[Learned]) -> Descriptors:
-        """Of the series that learned alone."""
-        told = np.array([one.described for one in learned])
+    def of(cls, told: Matrix) -> Descriptors:
+        """Of what is told of the series that learned alone, shape (n_series, n_descriptors)."""
         centre = np.median(told, axis=0)
         scale = told.std(axis=0)
         scale[scale <= 0.0] = 1.0
@@ -68,7 +66,7 @@ def cluster(descriptors: Descriptors, count: int, random_state: int) -> Ints:
 
 
 def learn_shared(
-    plan: Plan, learned: list[Learned], sample: Sample, clocks: tuple[Clock, ...], typical: tuple[Member, ...], labels: Ints
+    plan: Plan, learned: Learned, sample: Sample, typical: tuple[Member, ...], descriptors: Descriptors, labels: Ints
 ) -> Fleet:
     """What the series share, with a detector for each cluster; a cluster with too few rows uses those of all.
 
@@ -79,8 +77,7 @@ def learn_shared(
     """
     if len(sample.rows) < 2:
         raise BadSeries(f"{len(sample.rows)} rows of all series are complete; a detector needs 2. Give longer histories, or fill the gaps.")
-    member = next(one.member for one in learned if one.member is not None)
-    plain = plan.raw_windows(member.n_out)
+    plain = plan.raw_windows(next(iter(learned.members.values())).n_out)
     windows = plan.scaled(plain, sample.rows)
     rows = (sample.rows - windows.centre) / windows.scale
     columns = plan.selection(windows, rows)
@@ -89,9 +86,9 @@ def learn_shared(
     count = int(labels.max()) + 1
     own = [rows[cluster_of == k] for k in range(count)]
     detectors = tuple(plan.fit_detector(part if len(part) >= FEWEST or count == 1 else rows) for part in own)
-    centroids = Descriptors.of(learned).centroids(labels, count)
+    centroids = descriptors.centroids(labels, count)
     parts = (windows,) if columns is None else (windows, columns)
-    fleet = Fleet(clocks, parts, detectors, np.zeros(count), centroids, typical)
+    fleet = Fleet(learned.clocks, parts, detectors, np.zeros(count), centroids, typical)
     scores = [np.sort(detector.anomaly_score(part)) for detector, part in zip(detectors, own, strict=True)]
     fallback = np.array([own_scores[int(0.995 * (len(own_scores) - 1))] if len(own_scores) else 0.0 for own_scores in scores])
     return replace(fleet, thresholds=fallback)

@@ -20,6 +20,8 @@ from tsprune.panel.wire import pack, unpack
 from tsprune.series.inject import inject
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tsprune.model.chain import Detector
     from tsprune.model.member import Fleet, Member
     from tsprune.panel.plan import Plan
@@ -89,7 +91,7 @@ def asked(names: tuple[str, ...], sizes: Ints, random_state: int, most: int = AS
     return sorted(sorted(able, key=lambda k: key_of(names[k], random_state))[:most])
 
 
-def judge_piece(rows: Rows, plan: Plan, members: dict[str, Member], candidates: list[tuple[Fleet, dict[str, int]]]) -> bytes:
+def judge_piece(rows: Rows, plan: Plan, members: Mapping[str, Member], candidates: list[tuple[Fleet, dict[str, int]]]) -> bytes:
     """Average precision of each way for the series of a piece, as bytes."""
     names, found = [], []
     for history in histories(rows):

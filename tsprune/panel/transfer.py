@@ -21,11 +21,15 @@ from tsprune.panel.learn import History, learn_alone
 from tsprune.signal import Deseason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
 
     from tsprune.model.clock import Clock, Slots
+    from tsprune.model.roster import Roster
     from tsprune.panel.plan import Plan
     from tsprune.types import Floats
+
+    #: Kind and length of the step, then bins of the season's terms, and whether it follows the clock on the wall.
+    Kind = tuple[tuple[str, int], tuple[tuple[int, ...], bool]]
 
 #: Cycles of the longest typical period from which a series learns alone.
 CYCLES = 14
@@ -33,26 +37,32 @@ CYCLES = 14
 PRIOR_CYCLES, PRIOR_VALUES = 4.0, 8.0
 
 
-def typical_members(members: Iterable[Member], clocks: tuple[Clock, ...]) -> tuple[Member, ...]:
+def typical_members(members: Roster, clocks: tuple[Clock, ...]) -> tuple[Member, ...]:
     """For each step of time the median series: its season in units of its scale; none where most have no season."""
-    by_step: dict[tuple[str, int], list[Member]] = {}
-    for member in members:
-        clock = clocks[member.clock]
+    counts = Counter(kind for kind, _ in _seasonal(members, clocks))
+    usual = {step: max((count, shape) for (own, shape), count in counts.items() if own == step) for step, _ in sorted(counts)}
+    return tuple(_typical(members, clocks, (step, shape), count) for step, (count, shape) in usual.items() if shape[0])
+
+
+def _seasonal(members: Roster, clocks: tuple[Clock, ...]) -> Iterator[tuple[Kind, Member]]:
+    """The series that have a season, each with its step and the shape of the season."""
+    for member in members.values():
         if member.stages and isinstance(member.stages[0], SeasonProfile | AdaptedSeason):
-            by_step.setdefault((clock.kind, clock.step), []).append(member)
-    found = [_typical(own) for _, own in sorted(by_step.items())]
-    return tuple(member for member in found if member is not None)
+            clock = clocks[member.clock]
+            yield ((clock.kind, clock.step), _shape(member)), member
 
 
-def _typical(members: list[Member]) -> Member | None:
-    shapes = Counter(_shape(member) for member in members)
-    (bins, wall), _ = max(shapes.items(), key=lambda item: (item[1], item[0]))
-    if not bins:
-        return None
-    own = [member for member in members if _shape(member) == (bins, wall)]
-    profile = np.median([_season(member).profiles / member.scale[0] for member in own], axis=0)
-    season = replace(_season(own[0]), profiles=profile)
-    return Member(own[0].clock, 0, sum(member.rows for member in own), 0.0, np.zeros(1), np.ones(1), (season,))
+def _typical(members: Roster, clocks: tuple[Clock, ...], kind: Kind, count: int) -> Member:
+    """The median of `count` series of a kind."""
+    own = (member for known, member in _seasonal(members, clocks) if known == kind)
+    profiles = np.empty((count, sum(kind[1][0])))
+    rows, first = 0, None
+    for k, member in enumerate(own):
+        profiles[k] = _season(member).profiles / member.scale[0]
+        rows, first = rows + member.rows, first or member
+    assert first is not None
+    season = replace(_season(first), profiles=np.median(profiles, axis=0))
+    return Member(first.clock, 0, rows, 0.0, np.zeros(1), np.ones(1), (season,))
 
 
 def _shape(member: Member) -> tuple[tuple[int, ...], bool]:
