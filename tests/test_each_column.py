@@ -62,3 +62,14 @@ def test_nonsense_is_refused():
         EachColumn(4).fit(ROWS)
     with pytest.raises(NotPrunable, match="not fitted"):
         own_part(EachColumn(1))
+
+
+def test_a_table_too_wide_for_a_file_is_refused_when_it_is_saved_and_names_the_way_out(tmp_path, monkeypatch):
+    """A column takes some 525 bytes of a header, which may have a million: 1,200 columns were saved with 630 kB."""
+    model = Pipeline([view("point"), EachColumn(view_width("point"))]).fit(RNG.normal(size=(60, 40))).freeze()
+    monkeypatch.setattr("tsprune.model.file.LONGEST", 40 * 600)
+    model.save(tmp_path / "model.tsp")
+    monkeypatch.setattr("tsprune.model.file.LONGEST", 40 * 500)
+    with pytest.raises(BadParameter, match="Give fewer columns"):
+        model.save(tmp_path / "wide.tsp")
+    assert not (tmp_path / "wide.tsp").exists()

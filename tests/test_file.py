@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
+import stat
 import struct
 from copy import deepcopy
 
@@ -192,6 +195,31 @@ def test_saving_is_whole_or_not_at_all(contents, tmp_path, monkeypatch):
 
     assert target.read_bytes() == contents["iforest"]
     assert [path.name for path in tmp_path.iterdir()] == ["m.tsp"]
+
+
+def fsync_of_folders_fails(monkeypatch, number: int) -> None:
+    real = os.fsync
+
+    def fsync(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(number, os.strerror(number))
+        real(handle)
+
+    monkeypatch.setattr("os.fsync", fsync)
+
+
+@pytest.mark.parametrize("name", ["EINVAL", "ENOTSUP", "EBADF"])
+def test_a_model_is_saved_where_folders_cannot_be_synced(contents, tmp_path, monkeypatch, name):
+    """Some file systems of networks and containers refuse it; the file itself is synced everywhere."""
+    fsync_of_folders_fails(monkeypatch, getattr(errno, name))
+    file.from_bytes(contents["iforest"]).save(tmp_path / "m.tsp")
+    assert (tmp_path / "m.tsp").read_bytes() == contents["iforest"]
+
+
+def test_a_folder_on_a_failing_disk_is_no_secret(contents, tmp_path, monkeypatch):
+    fsync_of_folders_fails(monkeypatch, errno.EIO)
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        file.from_bytes(contents["iforest"]).save(tmp_path / "m.tsp")
 
 
 def test_a_model_asks_for_what_it_needs(contents):

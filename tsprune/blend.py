@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from tsprune.detect import Threshold
 from tsprune.errors import BadParameter, BadSeries, NotPrunable
 from tsprune.kernels.windows import largest_ahead
-from tsprune.members import PRESETS, Learner, behind, calibrating, held_back, taken
+from tsprune.members import PRESETS, Learner, behind, calibrated_on, calibrating, taken
 from tsprune.model.blend import Blend as BlendPart
 from tsprune.model.blend import Score, Tail
 from tsprune.model.clock import Slots
@@ -107,7 +107,7 @@ class Blend(Pipeline):
         table = read_table(history, name="history")
         self.clock_, self.columns_in_, self.history_ = table.clock, table.columns, history
         self.causal_ = self.placement == "end"
-        for cut, stop in held_back(len(table)):
+        for cut, stop in calibrated_on(len(table)):
             learned, tails = self._learn(table, list(zip(members, weights, strict=True)), cut, stop)
             if learned:
                 self._set_blend(learned, np.column_stack(tails), table.slots.taken(slice(cut, stop)))

@@ -14,6 +14,7 @@ from tsprune.features import Difference
 from tsprune.features.views import view
 from tsprune.model.blend import score_complete
 from tsprune.pipeline import Pipeline, fit_clone
+from tsprune.series.split import held_back
 from tsprune.series.stage import Stage
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from tsprune.series.table import Table
     from tsprune.types import Floats, Matrix
 
-#: Share of the history on which members are calibrated: its last rows, at the most and at the least so many.
-HELD_BACK, MOST, FEWEST = 0.3, 1500, 30
+#: Rows on which members are calibrated, at the most.
+MOST = 1500
 
 
 class Learner:
@@ -96,15 +97,15 @@ def point() -> list[tuple[str, Pipeline]]:
 PRESETS: dict[str, Callable[[], list[tuple[str, Pipeline]]]] = {"mixed": mixed, "point": point}
 
 
-def held_back(n: int) -> list[tuple[int, int]]:
-    """Where the rows held back of `n` begin and end; where too few would be left to learn from, all rows calibrate.
+def calibrated_on(n: int) -> list[tuple[int, int]]:
+    """Where the rows held back of `n` begin and end; where too little can be learned from the others, all rows calibrate.
 
-    >>> from tsprune.members import held_back
-    >>> held_back(1000), held_back(20)
+    >>> from tsprune.members import calibrated_on
+    >>> calibrated_on(1000), calibrated_on(20)
     ([(700, 1000), (0, 1000)], [(0, 20)])
     """
-    late = round(HELD_BACK * n)
-    return [*([(n - late, n - late + min(MOST, late))] if late >= FEWEST else []), (0, n)]
+    cut = held_back(n)
+    return [*([(cut, min(cut + MOST, n))] if cut else []), (0, n)]
 
 
 def taken(table: Table, stop: int, start: int = 0) -> Table:

@@ -16,8 +16,8 @@ from tsprune.choose.members import Maker, Recipe, views_of
 from tsprune.choose.race import EVENTS, Race, held_back_events, run_race
 from tsprune.errors import BadParameter
 from tsprune.kernels.agreement import spearman
-from tsprune.members import HELD_BACK
 from tsprune.params import check_choice, check_count
+from tsprune.series.split import HELD_BACK
 from tsprune.series.table import read_table
 
 if TYPE_CHECKING:

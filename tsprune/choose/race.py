@@ -16,7 +16,8 @@ from tsprune.choose.sampler import sampled
 from tsprune.choose.trial import Trial, run_trial
 from tsprune.errors import BadSeries
 from tsprune.kernels.labelled import runs
-from tsprune.members import HELD_BACK, taken
+from tsprune.members import taken
+from tsprune.series.split import HELD_BACK
 
 if TYPE_CHECKING:
     from tsprune.choose.budget import Budget

@@ -15,11 +15,12 @@ import pandas as pd
 
 from tsprune.choose.budget import estimated_us
 from tsprune.errors import BadSeries
-from tsprune.members import HELD_BACK, Learner, behind, calibrating, held_back, taken
+from tsprune.members import Learner, behind, calibrated_on, calibrating, taken
 from tsprune.model.blend import Tail
 from tsprune.model.nearest import Nearest
 from tsprune.progress import track
 from tsprune.series.inject import inject
+from tsprune.series.split import HELD_BACK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +70,7 @@ def run_trial(table: Table, labels: Ints | None, maker: Maker, recipes: Sequence
         first = len(table) - round(HELD_BACK * len(table))
         bench = Bench(Learner(taken(_without_events(table, labels), first), keep=True), [table], first, labels[first:], len(table))
         return _some(_each_tried(bench, maker, recipes, deadline), len(table))
-    for cut, stop in held_back(len(table)):
+    for cut, stop in calibrated_on(len(table)):
         clean = taken(table, stop)
         bench = Bench(Learner(taken(table, cut) if cut else table, keep=True), [clean, *_injected(clean, cut, seed)], cut, None, len(table))
         trial = _each_tried(bench, maker, recipes, deadline)

@@ -13,13 +13,10 @@ from tsprune.errors import BadParameter
 from tsprune.model.blend import Blend, Tail
 from tsprune.model.columns import Columns
 from tsprune.params import check_count
+from tsprune.series.split import held_back
 
 if TYPE_CHECKING:
     from tsprune.model.part import Part
-
-#: Share of the rows, the last ones, on which the distances of a column are calibrated before they are learned again; all rows where
-#: fewer than so many would be left.
-HELD_BACK, FEWEST = 0.3, 30
 
 
 class EachColumn(OutlierMixin, BaseEstimator):
@@ -53,8 +50,8 @@ class EachColumn(OutlierMixin, BaseEstimator):
         width = check_count(width=self.width)
         if rows.shape[1] % width:
             raise BadParameter(f"width is {width}, and X has {rows.shape[1]} columns; give the number of features that each column has.")
-        cut = len(rows) - round(HELD_BACK * len(rows))
-        early, late = (rows[:cut], rows[cut:]) if len(rows) - cut >= FEWEST else (rows, rows)
+        cut = held_back(len(rows))
+        early, late = (rows[:cut] if cut else rows), rows[cut:]
         chains: list[tuple[tuple[Part, ...], Any, Tail, float]] = []
         for first in range(0, rows.shape[1], width):
             own = slice(first, first + width)

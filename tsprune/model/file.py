@@ -15,6 +15,7 @@ included, and `LONGEST` bounds what its header takes on top: lists of short text
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
@@ -39,6 +40,8 @@ _HEAD = struct.Struct("<8sIQ")
 _SEAL = 32  # bytes of a SHA-256
 #: Bytes of a header at the most; that of a chain of eight stages has 2,000, and a name of a column adds its own length and 3.
 LONGEST = 2**20
+#: How file systems say that they cannot sync a folder (some of networks, FUSE and containers).
+UNSYNCED = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EBADF})
 _DTYPES = frozenset({"<f8", "<f4", "<i8", "<i4", "<i2", "|i1", "|u1", "<u2", "<u4"})
 
 
@@ -111,11 +114,15 @@ def put(path: str | os.PathLike[str], pieces: Iterable[bytes], mode: int | None 
 
 
 def _sync_folder(folder: Path) -> None:
+    """Have the folder know its new file for good, where the file system can do that: the file itself is written by then."""
     if os.name != "posix":
         return  # elsewhere a folder is not opened
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno not in UNSYNCED:
+            raise
     finally:
         os.close(handle)
 

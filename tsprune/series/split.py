@@ -12,6 +12,21 @@ from tsprune.params import check_share
 #: Share of the rows that is learned from where nothing is said.
 DEFAULT_TRAIN = 0.5
 
+#: Share of a history, its last rows, on which scores are calibrated before everything is learned again; all rows where fewer than so
+#: many would be held back.
+HELD_BACK, FEWEST = 0.3, 30
+
+
+def held_back(n: int) -> int:
+    """The first of `n` rows that is held back; 0 where too few would be, so that all rows calibrate.
+
+    >>> from tsprune.series.split import held_back
+    >>> held_back(1000), held_back(20)
+    (700, 0)
+    """
+    late = round(HELD_BACK * n)
+    return n - late if late >= FEWEST else 0
+
 
 def split_at(frame: pd.DataFrame, train: float | str = DEFAULT_TRAIN) -> int:
     """Number of rows that belong to the past.
