@@ -221,7 +221,7 @@ def test_a_long_history_is_raced_on_and_a_choice_that_no_longer_changes_ends_the
     days = pd.date_range("2026-01-01", periods=40_000, freq="5min")
     long = pd.Series(wave(days), index=days)
 
-    raced = choose(long, preset="point")
+    raced = choose(long, preset="point", budget=Budget(seconds=None))
 
     assert heats(len(long)) == [12_000, 40_000]
     assert any(reason.startswith("raced on the last 12,000, 40,000 rows") for reason in raced.reasons)

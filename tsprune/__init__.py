@@ -27,41 +27,28 @@ if TYPE_CHECKING:
     from tsprune.series.inject import inject
     from tsprune.signal import Denoise, Deseason, Detrend, find_periods, stl
 
-#: Public name -> the module that holds it; a module that is public itself -> nothing.
-_HOMES: dict[str, str | None] = {
-    "BadModelFile": "errors",
-    "BadParameter": "errors",
-    "BadSeries": "errors",
-    "Blend": "blend",
-    "Budget": "choose",
-    "Choice": "choose",
-    "Denoise": "signal",
-    "Deseason": "signal",
-    "Detrend": "signal",
-    "Guard": "prune",
-    "Model": "model",
-    "NotPrunable": "errors",
-    "OverPruned": "errors",
-    "Pipeline": "pipeline",
-    "Pruned": "prune",
-    "Report": "report",
-    "SelectFeatures": "features",
-    "StageEffect": "evaluate",
-    "Threshold": "detect",
-    "TsPruneError": "errors",
-    "Windows": "features",
-    "as_pyod": "detect.as_pyod",
-    "checks": None,
-    "choose": "choose",
-    "datasets": "series",
-    "find_periods": "signal",
-    "inject": "series.inject",
-    "load": "model.chain",
-    "metrics": None,
-    "panel": None,
-    "plot": None,
-    "prune": "prune",
-    "stl": "signal",
+#: Where each public name lives; "" for a module that is public itself.
+_HOMES = {
+    name: home
+    for home, names in {
+        "": ("checks", "metrics", "panel", "plot"),
+        "blend": ("Blend",),
+        "choose": ("Budget", "Choice", "choose"),
+        "detect": ("Threshold",),
+        "detect.as_pyod": ("as_pyod",),
+        "errors": ("BadModelFile", "BadParameter", "BadSeries", "NotPrunable", "OverPruned", "TsPruneError"),
+        "evaluate": ("StageEffect",),
+        "features": ("SelectFeatures", "Windows"),
+        "model": ("Model",),
+        "model.chain": ("load",),
+        "pipeline": ("Pipeline",),
+        "prune": ("Guard", "Pruned", "prune"),
+        "report": ("Report",),
+        "series": ("datasets",),
+        "series.inject": ("inject",),
+        "signal": ("Denoise", "Deseason", "Detrend", "find_periods", "stl"),
+    }.items()
+    for name in names
 }
 
 __all__ = [
@@ -107,7 +94,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'tsprune' has no attribute {name!r}")
     home = _HOMES[name]
-    value = importlib.import_module(f"tsprune.{name}") if home is None else _from(home, name)
+    value = _from(home, name) if home else importlib.import_module(f"tsprune.{name}")
     globals()[name] = value
     return value
 

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from tsprune.detect import Threshold
 from tsprune.errors import BadParameter, BadSeries, NotPrunable
 from tsprune.kernels.windows import largest_ahead
-from tsprune.members import PRESETS, Learner, behind, calibrated_on, calibrating, taken
+from tsprune.members import Learner, behind, calibrated_on, calibrating, taken
 from tsprune.model.blend import Blend as BlendPart
 from tsprune.model.blend import Score, Tail
 from tsprune.model.clock import Slots
@@ -25,6 +25,7 @@ from tsprune.model.windows import WindowMatrix
 from tsprune.params import check_choice, check_number
 from tsprune.pipeline import Pipeline
 from tsprune.planted import Planted
+from tsprune.presets import PRESETS
 from tsprune.series.table import Table, read_table
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What a blend is made of: presets, and how one member is learned, and scored on rows that it has not learned from."""
+"""How a member of a blend is learned, and scored on rows that it has not learned from."""
 
 from __future__ import annotations
 
@@ -8,18 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.base import clone
 
-from tsprune.detect import NearestRows, SubspaceDistance, Threshold
+from tsprune.detect import Threshold
 from tsprune.errors import BadParameter, BadSeries
-from tsprune.features import Difference
-from tsprune.features.views import view
 from tsprune.model.blend import score_complete
 from tsprune.pipeline import Pipeline, fit_clone
 from tsprune.series.split import held_back
 from tsprune.series.stage import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tsprune.model.part import Part
     from tsprune.series.table import Table
     from tsprune.types import Floats, Matrix
@@ -74,27 +70,6 @@ def calibrating(detector: Any, rows: Matrix) -> Floats:
     if np.isnan(scores).all():
         raise BadSeries(f"none of {len(scores)} rows held back for calibration has a score. Give a longer history, or fill the gaps.")
     return scores
-
-
-def mixed() -> list[tuple[str, Pipeline]]:
-    """Seven views that see different things: five with the distance to nearest training rows, two with Mahalanobis's."""
-    return [
-        ("point", Pipeline([view("point"), NearestRows(1, random_state=0)])),
-        ("change", Pipeline([Difference(), view("point"), NearestRows(1, random_state=0)])),
-        ("long window", Pipeline([view("long window"), NearestRows(1, random_state=0)])),
-        ("wide window", Pipeline([view("wide window"), SubspaceDistance()])),
-        ("short window", Pipeline([view("short window"), NearestRows(1, random_state=0)])),
-        ("window", Pipeline([view("window"), SubspaceDistance()])),
-        ("shape", Pipeline([view("shape"), NearestRows(1, random_state=0)])),
-    ]
-
-
-def point() -> list[tuple[str, Pipeline]]:
-    """One view of point statistics: the strongest simple detector, and better than a blend on short spikes."""
-    return [("point", Pipeline([view("point"), NearestRows(1, random_state=0)]))]
-
-
-PRESETS: dict[str, Callable[[], list[tuple[str, Pipeline]]]] = {"mixed": mixed, "point": point}
 
 
 def calibrated_on(n: int) -> list[tuple[int, int]]:

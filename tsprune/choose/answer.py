@@ -13,11 +13,11 @@ from tsprune.choose.choice import Choice
 from tsprune.choose.front import Option, Views, blended, pareto
 from tsprune.choose.look import Look, look_at
 from tsprune.choose.members import Maker, Recipe, views_of
-from tsprune.choose.race import EVENTS, Race, held_back_events, run_race
+from tsprune.choose.race import EVENTS, Race, run_race
 from tsprune.errors import BadParameter
 from tsprune.kernels.agreement import spearman
 from tsprune.params import check_choice, check_count
-from tsprune.series.split import HELD_BACK
+from tsprune.series.split import HELD_BACK, held_back_events
 from tsprune.series.table import read_table
 
 if TYPE_CHECKING:

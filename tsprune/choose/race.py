@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,8 @@ from tsprune.choose.front import Option, Views, bought, grown, options, recipes_
 from tsprune.choose.sampler import sampled
 from tsprune.choose.trial import Trial, run_trial
 from tsprune.errors import BadSeries
-from tsprune.kernels.labelled import runs
 from tsprune.members import taken
-from tsprune.series.split import HELD_BACK
+from tsprune.series.split import held_back_events
 
 if TYPE_CHECKING:
     from tsprune.choose.budget import Budget
@@ -100,14 +100,13 @@ def run_race(table: Table, labels: Ints | None, maker: Maker, views: Views, budg
 def _heat(table: Table, n: int, labels: Ints | None, maker: Maker, recipes: list[Recipe], deadline: float, seed: int) -> Trial | None:
     """The candidates on the last `n` rows; None where these say nothing, but the whole history may."""
     truth = None if labels is None else labels[-n:]
-    try:
-        if n < len(table) and truth is not None and held_back_events(truth) < EVENTS:
-            return None
-        return run_trial(taken(table, len(table), len(table) - n), truth, maker, recipes, deadline, seed)
-    except BadSeries:
-        if n == len(table):
-            raise
+    if n == len(table):
+        return run_trial(table, truth, maker, recipes, deadline, seed)
+    if truth is not None and held_back_events(truth) < EVENTS:
         return None
+    with suppress(BadSeries):
+        return run_trial(taken(table, len(table), len(table) - n), truth, maker, recipes, deadline, seed)
+    return None
 
 
 def _staying(recipes: list[Recipe], trial: Trial, found: list[Option], best: Option, budget: Budget) -> list[Recipe]:
@@ -116,9 +115,3 @@ def _staying(recipes: list[Recipe], trial: Trial, found: list[Option], best: Opt
     ranked = sorted(allowed, key=lambda option: option.merit, reverse=True)
     stay = [best, *ranked[: math.ceil(STAY * len(ranked))], max(found, key=lambda option: option.nbytes)]
     return [recipe for recipe in recipes if recipe not in trial.tried or any(recipe in option.recipes for option in stay)]
-
-
-def held_back_events(labels: Ints) -> int:
-    """Labelled events among the rows that are held back."""
-    late = labels[len(labels) - round(HELD_BACK * len(labels)) :]
-    return len(runs(late == 1))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from tsprune.errors import BadParameter, BadSeries, TsPruneError
+from tsprune.kernels.labelled import runs
 from tsprune.params import check_share
+
+if TYPE_CHECKING:
+    from tsprune.types import Ints
 
 #: Share of the rows that is learned from where nothing is said.
 DEFAULT_TRAIN = 0.5
@@ -26,6 +30,17 @@ def held_back(n: int) -> int:
     """
     late = round(HELD_BACK * n)
     return n - late if late >= FEWEST else 0
+
+
+def held_back_events(labels: Ints) -> int:
+    """Labelled events among the rows that are held back.
+
+    >>> import numpy as np
+    >>> from tsprune.series.split import held_back_events
+    >>> held_back_events(np.array([0, 1, 0, 0, 0, 0, 0, 1, 0, 1]))
+    2
+    """
+    return len(runs(labels[len(labels) - round(HELD_BACK * len(labels)) :] == 1))
 
 
 def split_at(frame: pd.DataFrame, train: float | str = DEFAULT_TRAIN) -> int:
