@@ -56,7 +56,7 @@ def recipes_of(views: Views, n_rows: int) -> list[Recipe]:
 
 
 def options(trial: Trial, views: Views, budget: Budget) -> list[Option]:
-    """Blends of all views, and of those that the budget allows alone."""
+    """Blends of all views, and of those that the budget allows alone: the first ones, with none to all of their neighbour searches."""
     known = trial.tried
     alone = {recipe.view for recipe, one in known.items() if budget.allows(one.nbytes, one.us_per_row)}
     sets = dict.fromkeys([*_sets(trial, views), *_sets(trial, [(view, kind) for view, kind in views if view in alone])])
@@ -65,16 +65,17 @@ def options(trial: Trial, views: Views, budget: Budget) -> list[Option]:
 
 
 def _sets(trial: Trial, views: Views) -> list[tuple[Recipe, ...]]:
-    """None to all of the neighbour searches, of every size, with none to all of the other views by Mahalanobis, the first ones first."""
+    """The first views with as many neighbour searches as there can be, of every size, to the first view alone."""
     known = trial.tried
     sets: dict[tuple[Recipe, ...], None] = {}
-    searches = [view for view, kind in views if kind == "nearest"]
+    searched = [view for view, kind in views if kind == "nearest"]
     for n in sorted({recipe.references for recipe in known} - {0}, reverse=True) or [0]:
-        for k in range(len(searches) + 1):
-            others = [view for view, _ in views if view not in searches[:k]]
-            for m in range(len(others), -1, -1):
-                made = {view: Recipe(view, "nearest", n) for view in searches[:k]} | {view: Recipe(view, "subspace") for view in others[:m]}
-                found = tuple(made[view] for view, _ in views if view in made and made[view] in known)
+        for n_searched in range(len(searched) + 1):
+            for n_views in range(len(views), 0, -1):
+                recipes = [
+                    Recipe(view, "nearest", n) if view in searched[:n_searched] else Recipe(view, "subspace") for view, _ in views[:n_views]
+                ]
+                found = tuple(recipe for recipe in recipes if recipe in known)
                 if found:
                     sets.setdefault(found)
     return list(sets)
