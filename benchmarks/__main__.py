@@ -22,6 +22,7 @@ TOPICS: dict[str, str] = {
     "pruning": "every cut beside its honest baseline: forests, one-class SVMs, LOF, features, students",
     "signal": "signal stages: speed, promises counted, what is explained and kept, residuals as scores",
     "signal_stl": "STL against statsmodels",
+    "teacher": "cuts of 1,000 trees: what they lose beyond noise, over seeds and sets (--seeds N)",
     "verdicts": "injected anomalies beside labels as judges of a stage (--sources N --seed N)",
 }
 
