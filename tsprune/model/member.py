@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from tsprune.errors import BadModelFile
+from tsprune.errors import BadModelFile, BadParameter
 from tsprune.model.adapted import AdaptedSeason
 from tsprune.model.chain import Detector, Model
 from tsprune.model.clock import Clock
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from tsprune.types import AnyArray, Floats, Json, Matrix
 
+#: Clocks of a fleet at the most: each takes 24 bytes of a file, and some 300 in memory.
+MOST_CLOCKS = 1 << 16
 #: Parts that a series may have of its own: each treats columns independently.
 OWN = (SeasonProfile, AdaptedSeason, BlockTrend, Smoother, Difference)
 
@@ -175,14 +177,28 @@ class Fleet(Part):
             raise ValueError("the facts of a series do not fit the fleet")
 
     def to_spec(self) -> Spec:
-        parts: tuple[Any, ...] = (*self.clocks, *self.windows, *self.detectors, *self.typical)
-        facts: dict[str, Json] = {"clocks": len(self.clocks), "windows": len(self.windows), "detectors": len(self.detectors)}
-        arrays: dict[str, AnyArray] = {"thresholds": self.thresholds, "centroids": self.centroids}
+        """Return the part as data; of clocks that differ in step and origin only, the first, and the numbers of the others.
+
+        Raises
+        ------
+        BadParameter
+            If there are more than `MOST_CLOCKS`.
+        """
+        if len(self.clocks) > MOST_CLOCKS:
+            raise BadParameter(
+                f"the series go by {len(self.clocks):,} clocks; a fleet file holds {MOST_CLOCKS:,}. "
+                "Round times to the step, so that series of one step share a clock, or save them as several fleets."
+            )
+        calendars, arrays = _calendars(self.clocks)
+        parts: tuple[Any, ...] = (*calendars, *self.windows, *self.detectors, *self.typical)
+        facts: dict[str, Json] = {"clocks": len(calendars), "windows": len(self.windows), "detectors": len(self.detectors)}
+        arrays |= {"thresholds": self.thresholds, "centroids": self.centroids}
         return Spec("Fleet", facts, arrays, tuple(part.to_spec() for part in parts))
 
     @classmethod
     def from_spec(cls, facts: Mapping[str, Json], arrays: Mapping[str, AnyArray], parts: tuple[Part, ...] = ()) -> Self:
-        if set(facts) != {"clocks", "windows", "detectors"} or set(arrays) != {"thresholds", "centroids"}:
+        shared = {"thresholds", "centroids"}
+        if set(facts) != {"clocks", "windows", "detectors"} or set(arrays) not in (shared, shared | set(_CLOCKS)):
             raise BadModelFile("the fleet is not of the known form.")
         groups: list[tuple[Part, ...]] = []
         for name in ("clocks", "windows", "detectors"):
@@ -195,6 +211,35 @@ class Fleet(Part):
         if any(not isinstance(part, Clock) for part in clocks) or any(not isinstance(part, Member) for part in parts):
             raise BadModelFile("the parts of the fleet are out of order.")
         thresholds, centroids = read("Floats", arrays["thresholds"], "thresholds"), read("Matrix", arrays["centroids"], "centroids")
-        fleet = cls(clocks, windows, detectors, thresholds, centroids, parts)  # type: ignore[arg-type]
+        fleet = cls(_clocks(clocks, arrays), windows, detectors, thresholds, centroids, parts)  # type: ignore[arg-type]
         fleet.check()
         return fleet
+
+
+#: Arrays of a fleet whose clocks differ in step and origin only: which calendar each has, its step, its origin.
+_CLOCKS = ("calendars", "steps", "origins")
+
+
+def _calendars(clocks: tuple[Clock, ...]) -> tuple[tuple[Clock, ...], dict[str, AnyArray]]:
+    """The first clock of each kind and zone, and what tells the others; nothing where no two share these."""
+    found: dict[Any, tuple[int, Clock]] = {}
+    number = [found.setdefault((one.kind, one.changes.tobytes(), one.offsets.tobytes()), (len(found), one))[0] for one in clocks]
+    if len(found) == len(clocks):
+        return clocks, {}
+    columns = (number, [one.step for one in clocks], [one.origin for one in clocks])
+    return tuple(one for _, one in found.values()), {name: np.array(own) for name, own in zip(_CLOCKS, columns, strict=True)}
+
+
+def _clocks(calendars: tuple[Clock, ...], arrays: Mapping[str, AnyArray]) -> tuple[Clock, ...]:
+    """What `_calendars` was given, from data that may be damaged or hostile."""
+    if _CLOCKS[0] not in arrays:
+        return calendars
+    columns = [read("Ints", arrays[name], f"Fleet.{name}").tolist() for name in _CLOCKS]
+    if not len(columns[0]) == len(columns[1]) == len(columns[2]) <= MOST_CLOCKS:
+        raise BadModelFile("the clocks of the fleet are not those it counts.")
+    if any(not 0 <= number < len(calendars) for number in columns[0]):
+        raise BadModelFile("a clock of the fleet has a calendar that is not there.")
+    clocks = tuple(replace(calendars[number], step=step, origin=origin) for number, step, origin in zip(*columns, strict=True))
+    for clock in clocks:
+        clock.check()
+    return clocks
