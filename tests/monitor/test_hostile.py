@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from monitor.world import HOUR, START, World
 
-from tsprune.monitor.database import check_identifier
 from tsprune.monitor.errors import BadJob
+from tsprune.monitor.identifiers import check_identifier
 from tsprune.monitor.rows import clean
 from tsprune.monitor.secrets import mask
 from tsprune.monitor.textfile import render

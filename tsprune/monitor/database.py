@@ -5,15 +5,14 @@ SQLite comes with Python; every other database goes through SQLAlchemy.  Stateme
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 import sqlite3
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tsprune.monitor.errors import BadJob, Locked, Temporary
+from tsprune.monitor.identifiers import check_identifier
 from tsprune.monitor.secrets import expand, mask
 
 if TYPE_CHECKING:
@@ -99,24 +98,6 @@ def locked(url: str, folder: Path, name: str, wait: float) -> Iterator[None]:
                 raise Locked(f"another run of {name!r} is at work on {path}. Wait for it, or give it longer with --wait.") from error
             raise Temporary(f"the lock of {path}: {error}.") from error
         yield
-
-
-def check_identifier(name: str, parts: int = 1) -> tuple[str, ...]:
-    """The parts of a table or column name, which hold nothing but letters, digits and underscores.
-
-    >>> from tsprune.monitor.database import check_identifier
-    >>> check_identifier("public.metrics", parts=2)
-    ('public', 'metrics')
-    """
-    split = tuple(name.split("."))
-    if len(split) > parts or not all(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_$ ]{0,62}", part) for part in split):
-        raise BadJob(f"{name!r} is not taken as a name of a table or column: use letters, digits and _; for anything else write a query.")
-    return split
-
-
-def lock_number(name: str) -> int:
-    """A name as the 64-bit number that advisory locks want."""
-    return int.from_bytes(hashlib.sha256(b"tsprune:" + name.encode()).digest()[:8], "big", signed=True)
 
 
 class Sqlite:

@@ -16,8 +16,8 @@ import numpy as np
 
 from tsprune.errors import BadSeries
 from tsprune.monitor.errors import BadJob, Temporary
+from tsprune.monitor.raw import RawTable, between, rows_of
 from tsprune.monitor.rows import Rows
-from tsprune.monitor.source import RawTable, between, rows_of
 from tsprune.monitor.stamps import Stamps
 
 if TYPE_CHECKING:

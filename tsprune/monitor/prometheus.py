@@ -10,9 +10,9 @@ import numpy as np
 
 from tsprune.monitor.errors import BadJob, Refused, Temporary
 from tsprune.monitor.moments import SECOND
+from tsprune.monitor.raw import between
 from tsprune.monitor.rows import Rows, clean
 from tsprune.monitor.secrets import token
-from tsprune.monitor.source import between
 from tsprune.monitor.web import Server
 
 if TYPE_CHECKING:

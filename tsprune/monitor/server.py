@@ -7,8 +7,8 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from tsprune.monitor.database import check_identifier, lock_number
 from tsprune.monitor.errors import BadJob, Locked, Temporary
+from tsprune.monitor.identifiers import check_identifier, lock_number
 from tsprune.monitor.secrets import mask
 
 if TYPE_CHECKING:

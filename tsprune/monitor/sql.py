@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from tsprune.monitor.database import connect
 from tsprune.monitor.errors import BadJob
+from tsprune.monitor.raw import RawTable, between, rows_of
 from tsprune.monitor.rows import Rows
-from tsprune.monitor.source import RawTable, between, rows_of
 from tsprune.monitor.stamps import Stamps
 
 if TYPE_CHECKING:
