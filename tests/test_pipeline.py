@@ -144,7 +144,7 @@ def test_steps_are_named_by_the_user_or_by_their_class():
         (["iforest", tsp.Deseason()], "without a detector"),
         (["iforest", "lof"], "before the detector come stages"),
         ([("a", tsp.Denoise()), ("a", tsp.Denoise()), "iforest"], "stands twice"),
-        (["forest"], "detector is 'forest'"),
+        (["wood"], "detector is 'wood'"),
         ([42], "detector is 42"),
     ],
 )
