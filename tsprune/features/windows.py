@@ -43,6 +43,7 @@ class Windows(Stage):
         The longest gap, in slots, that does not silence the windows it lies in: it counts as the value before it.  0: every missing
         value does.  "auto": as long as gaps usually are in the training rows, at least 3 slots and at most 32, and never so long that it
         counts for much: at most half a window, and a quarter of one where no such gaps were seen.
+        Windows that reach before the first row of a history are scored alike, and teach a `Pipeline` nothing.
 
     Attributes
     ----------
