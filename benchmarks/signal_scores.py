@@ -16,6 +16,7 @@ from benchmarks.tables import SHARED
 from tsprune import metrics
 from tsprune.kernels.fill import fill, phase_medians
 from tsprune.kernels.stl import Settings, default_trend, stl
+from tsprune.series.table import read_table
 from tsprune.signal import Deseason, Detrend
 from tsprune.signal.grid import on_grid
 
@@ -56,13 +57,25 @@ def run(quick: bool = False) -> None:
     ap = means["ap"].rename(columns=lambda name: f"AP {name}")
     ap["UCR top-1 hit"] = means["hit"].get("ucr")
     print(ap.round(3).to_string())
-    hits = by_group["hit"].xs("ucr").xs("chain", level="method").to_numpy()
-    low, high = np.quantile(np.random.default_rng(0).choice(hits, (10_000, len(hits))).mean(axis=1), [0.025, 0.975])
-    print(f"UCR top-1 hit of the chain, over sources: {hits.mean():.3f} [{low:.3f}, {high:.3f}] (sources drawn again)")
+    ucr = by_group.xs("ucr").unstack("method")
+    for what, told in (("hit", "top-1 hit"), ("ap", "average precision")):
+        own, gain = ucr[what]["chain"].to_numpy(), (ucr[what]["chain"] - ucr[what]["chain, adapt=0"]).to_numpy()
+        low, high = mean_interval(own)
+        print(f"UCR {told} of the chain, over sources: {own.mean():.3f} [{low:.3f}, {high:.3f}] (sources drawn again)", end="; ")
+        low, high = mean_interval(gain)
+        print(f"against adapt=0 {gain.mean():+.3f} [{low:+.3f}, {high:+.3f}]")
+    print(ucr["hit"].T.round(2).to_string())
     wide = table.pivot_table(index=["set", "name"], columns="method", values="ap")
     won = (wide["chain"] > wide["raw"] + 0.01).groupby("set").sum()
     lost = (wide["chain"] < wide["raw"] - 0.01).groupby("set").sum()
     print("chain against raw, series won/lost by more than .01: " + ", ".join(f"{s} {won[s]}/{lost[s]}" for s in won.index))
+
+
+def mean_interval(values: np.ndarray) -> tuple[float, float]:
+    """95 % of the means of values that are drawn again."""
+    means = np.random.default_rng(0).choice(values, (10_000, len(values))).mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return float(low), float(high)
 
 
 def labelled(quick: bool = False) -> Iterator[Labelled]:
@@ -114,7 +127,7 @@ def residuals(series: Labelled) -> tuple[int, dict[str, np.ndarray]]:
     slots = season.clock_.slots(x.index.as_unit("ns").asi8 if series.calendar else np.arange(len(x))).absolute
     scores = {"raw": x - train.median(), "first difference": x.diff(), "two-sided STL": _two_sided(x.to_numpy(), slots, period)}
     scores["classic profile"] = _classic(x.to_numpy(), slots, period, series.n_train)
-    scores |= _chains(series, period, season)
+    scores |= _chains(series, season)
     return period, {name: np.asarray(score, dtype=np.float64) for name, score in scores.items()}
 
 
@@ -134,14 +147,13 @@ def _classic(values: np.ndarray, slots: np.ndarray, period: int, n_train: int) -
     return values - profile[(slots - slots[0]) % period]
 
 
-def _chains(series: Labelled, period: int, season: Deseason) -> dict[str, np.ndarray]:
+def _chains(series: Labelled, season: Deseason) -> dict[str, np.ndarray]:
     """Deseason and Detrend, their channels alone and together (the largest, each in MADs of the prefix)."""
     x, train = series.values, series.values.iloc[: series.n_train]
-    length = (28 if series.calendar else 7) * period if period else 2000
-    found = {}
-    for name, adapt in (("chain", 0.0), ("chain, adapt=1", 1.0), ("chain, adapt=inf", np.inf)):
-        own = season if adapt == 0.0 else Deseason(adapt=adapt).fit(train)
-        trend = Detrend(length=length, channels=CHANNELS).fit(own.transform(train))
+    table, found = read_table(train), {}
+    for name, stage in (("chain", season), *((f"chain, adapt={adapt:g}", Deseason(adapt=adapt)) for adapt in (0.0, 1.0, np.inf))):
+        own = stage.learn(table)
+        trend = Detrend(channels=CHANNELS).learn(own.through(table))
         found[name] = np.abs(trend.transform(own.transform(x)).to_numpy())
     usual = found["chain"]
     scores = {name: channels[:, :2].max(axis=1) for name, channels in found.items()}

@@ -339,6 +339,28 @@ def test_a_difference_is_of_neighbouring_slots_only():
     np.testing.assert_array_equal(stage.transform(x).to_numpy(), [0.0, 3.0, -2.0, 0.0, np.nan, 0.0])
 
 
+@pytest.mark.parametrize(
+    ("x", "cycles", "most"),
+    [(load(80), 28 * DAY, 80 * DAY), (load(20), 28 * DAY, 20 * DAY), (drifting(2000), 7 * 50, 2000)],
+    ids=["calendar", "short", "found"],
+)
+def test_a_trend_behind_a_season_looks_back_over_its_cycles(x, cycles, most):
+    pipeline = tsp.Pipeline([tsp.Deseason(), tsp.Detrend(), "iforest"]).fit(x)
+    assert pipeline.named_stages_["detrend"].length_ == pytest.approx(min(cycles, most), rel=0.01)
+
+
+def test_a_trend_without_a_season_looks_back_over_days_or_rows_and_at_most_half_of_the_history():
+    noise = np.random.default_rng(0).normal(size=6000)
+    for x, length in (
+        (pd.Series(noise, pd.date_range("2026-01-05", periods=6000, freq="h")), 28 * DAY),
+        (pd.Series(noise), 2000),
+        (pd.Series(noise[:600]), 300),
+    ):
+        pipeline = tsp.Pipeline([tsp.Deseason(), tsp.Detrend(), "iforest"]).fit(x)
+        assert pipeline.named_stages_["detrend"].length_ == length
+        assert tsp.Detrend().fit(x).length_ == length
+
+
 def test_a_level_that_stays_away_is_told():
     x = load(60)
     stage = tsp.Detrend(length="14D").fit(x[: 28 * DAY])

@@ -109,7 +109,6 @@ def learn_alone(history: History, plan: Plan) -> tuple[Member, Floats]:
     BadSeries
         If the history is too short for a stage.
     """
-    slots = history.slots
     table = Table(history.value[:, None], ("x",), history.clock, history.time, 2)
     if len(table) < 2:
         raise BadSeries(f"series {history.name!r} has {len(table)} value(s); it needs 2.")
@@ -117,8 +116,7 @@ def learn_alone(history: History, plan: Plan) -> tuple[Member, Floats]:
     for stage in plan.stages:
         learned = clone(stage).learn(table)
         stages.append(learned.part_)
-        values = learned.part_.apply(table.values, slots)
-        table = table.with_values(values, tuple(f"x{k}" for k in range(values.shape[1])))
+        table = learned.through(table)
     columns = [column[~np.isnan(column)] for column in table.values.T]
     centre = np.array([float(np.median(column)) if len(column) else 0.0 for column in columns])
     scale = np.array([spread_of(column) for column in columns])

@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Cycle:
+    """How long a cycle of a season is, in rows, and whether it is one of the calendar or was only found."""
+
+    samples: float
+    calendar: bool
+
+
+@dataclass(frozen=True)
 class Table:
     """Values (n, d) with column names, the index they came with, and the clock that gives each row its slot."""
 
@@ -29,6 +37,7 @@ class Table:
     clock: Clock
     time: Ints | None  # nanoseconds, or index values; None counts rows
     source: Any  # the Series or DataFrame that came in; of an array its number of axes
+    cycle: Cycle | None = None  # of the season that an earlier stage has taken away; of several columns the longest
 
     @cached_property
     def slots(self) -> Slots:

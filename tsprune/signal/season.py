@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -15,6 +16,7 @@ from tsprune.model.clock import NANOSECONDS
 from tsprune.model.season import SeasonProfile
 from tsprune.params import check_count, check_number
 from tsprune.series.stage import Stage
+from tsprune.series.table import Cycle
 from tsprune.signal.grid import on_grid
 from tsprune.signal.period import Period, find_on_grid
 
@@ -138,11 +140,17 @@ class Deseason(Stage):
             self.periods_[table.columns[column]] += (float(period),)
         self.strength_ = {name: _strength(table.values[:, j], left[:, j]) for j, name in enumerate(table.columns)}
         self.season_moved_ = float(self._moved(frozen, table).max())
+        cycles = [Cycle(period, not drifting[j]) for j, period in frozen.shortest().items()]
+        self._cycle = max(cycles, key=lambda cycle: cycle.samples, default=None)
         clip = np.where(drifting, FREE, 0.0) if bound is None else np.minimum(bound * self.spread_, FREE)
         if clip.max() == 0.0:
             return frozen
         margin = int(np.ptp(table.clock.offsets)) * NANOSECONDS["s"] // table.clock.step + 1 if frozen.wall else 0
         return AdaptedSeason(frozen, ADAPTED, clip, margin, BELIEVED if bound is None else 1.0)
+
+    def through(self, table: Table) -> Table:
+        """The rows of a table behind this stage, and the cycle that is gone from them."""
+        return replace(super().through(table), cycle=self._cycle or table.cycle)
 
     def season_moved(self, X: Any) -> dict[str, float]:
         """Of each column, the share of the phases of its latest cycle that have moved: a reason to learn again.

@@ -22,7 +22,7 @@ from tsprune.signal.two_sided import METHODS, TwoSidedTrend
 if TYPE_CHECKING:
     from tsprune.model.clock import Clock
     from tsprune.model.part import Part
-    from tsprune.series.table import Table
+    from tsprune.series.table import Cycle, Table
     from tsprune.types import Floats, Ints
 
 #: Blocks of a trend; the median of so many medians moves only when 13 of them do.
@@ -36,6 +36,8 @@ CLIP = 3.0
 
 #: The length of the trend where none is given: shorter ones cost detection of faults that last for days.
 AUTO_DAYS, AUTO_ROWS = 28, 2000
+#: The same in cycles of the season before it: of the calendar, and of one that was only found.
+AUTO_CYCLES, AUTO_FOUND = 28, 7
 
 
 class Detrend(Stage):
@@ -53,9 +55,10 @@ class Detrend(Stage):
         refuses to be frozen.  "stl" is the trend of robust STL (without a period a loess), "hp" the filter of Hodrick and
         Prescott, "piecewise" the medians of pieces of constant level, cut by PELT.
     length : "auto", int or duration
-        How far the trend looks back: rows, or a duration such as "14D".  "auto" takes 28 days, or 2000 rows on an integer
-        index, and no more than half of the history.  For machines and organisms, whose cycles are not the calendar's, seven
-        periods do better.  For "stl" the width of the trend's window, for "hp" the wave that is halved, for
+        How far the trend looks back: rows, or a duration such as "14D".  "auto", for blocks in a pipeline behind a `Deseason`
+        that has found a season, takes 28 of its cycles, or 7 where they are not the calendar's, and no more than the history.
+        Elsewhere, and where a stage is fitted alone, it takes 28 days, or 2000 rows on an integer index, and no more than
+        half of the history.  For "stl" the width of the trend's window, for "hp" the wave that is halved, for
         "piecewise" the shortest piece.
     channels : tuple of "level", "innovation" and "difference"
         The columns that come out for each column: the value minus the trend, what an autoregression of order 3 on
@@ -126,7 +129,7 @@ class Detrend(Stage):
         check_choice(("blocks", "none", *METHODS), method=self.method)
         for channel in self._channels():
             check_choice(CHANNELS, channels=channel)
-        self.length_ = self._slots(table.clock, len(table))
+        self.length_ = self._slots(table)
         block = max(1, self.length_ // BLOCKS)
         start = np.array([_middle(column) for column in table.values.T])
         trend = BlockTrend(block, max(1, self.length_ // block), start, *_unscaled(len(start)))
@@ -164,12 +167,11 @@ class Detrend(Stage):
             raise BadParameter(f"channels is {self.channels!r}; it is a tuple of some of {', '.join(map(repr, CHANNELS))}.")
         return channels
 
-    def _slots(self, clock: Clock, n: int) -> int:
+    def _slots(self, table: Table) -> int:
         if self.length == "auto":
-            whole = AUTO_ROWS if clock.kind != "time" else AUTO_DAYS * NANOSECONDS["D"] // clock.step
-            return int(max(2, min(whole, n // 2)))
+            return max(2, _usual_length(table, table.cycle if self.method == "blocks" else None))
         if isinstance(self.length, str | pd.Timedelta):
-            return _rows_of(self.length, clock)
+            return _rows_of(self.length, table.clock)
         return check_count(length=self.length, low=2, high=2**30)
 
     def _column(self, level: Floats, slots: Ints) -> tuple[Floats, float, Floats]:
@@ -178,6 +180,14 @@ class Detrend(Stage):
         seen = {"level": level, "innovation": innovation(level, slots, weights, CLIP * spread), "difference": difference(level, slots)}
         scale = np.array([scale_of(seen[channel]) if self.scale else 1.0 for channel in self.channels])
         return weights, CLIP * spread, scale
+
+
+def _usual_length(table: Table, cycle: Cycle | None) -> int:
+    """Slots that a trend looks back where nothing is said."""
+    clock = table.clock
+    if cycle is not None:
+        return min(round((AUTO_CYCLES if cycle.calendar else AUTO_FOUND) * cycle.samples), len(table))
+    return min(AUTO_ROWS if clock.kind != "time" else AUTO_DAYS * NANOSECONDS["D"] // clock.step, len(table) // 2)
 
 
 def _middle(values: Floats) -> float:
