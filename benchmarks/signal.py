@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from benchmarks import signal_promises, signal_quality, signal_scores
+from benchmarks import signal_prefixes, signal_promises, signal_quality, signal_scores
 from tsprune.kernels import trend as trend_kernel
 from tsprune.model.clock import Slots
 from tsprune.signal import Denoise, Deseason, Detrend
@@ -31,6 +31,7 @@ def run(quick: bool = False) -> None:
         signal_promises.run(quick)
         signal_quality.run(quick)
         signal_scores.run(quick)
+        signal_prefixes.run(quick)
 
 
 def _cpu(work: Callable[[], object], repeats: int = 9) -> float:

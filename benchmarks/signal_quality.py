@@ -7,6 +7,7 @@ rows.  An anomaly is kept by the share of it that the difference of two runs, wi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from tsprune.kernels.fill import phase_medians
 from tsprune.kernels.smooth import mad
 from tsprune.kernels.stl import Settings, default_trend, stl
 from tsprune.signal import Deseason, Detrend
+from tsprune.signal.season import BELIEVED
 
 Method = Callable[[np.ndarray], np.ndarray]
 
@@ -89,8 +91,10 @@ def methods(x: np.ndarray, period: int, n_train: int) -> dict[str, Method]:
         "two-sided STL": lambda v: v - sum(stl(v, settings)[:2]),
         "classic profile": lambda v: v - profile,
     }
-    for name, adapt in (("frozen", 0.0), ("adapt=1", 1.0), ("adapt=inf", np.inf)):
+    for name, adapt, share in (("frozen", 0.0, 1.0), ("adapt=1", 1.0, 1.0), ("half", np.inf, BELIEVED), ("adapt=inf", np.inf, 1.0)):
         season = Deseason(period, adapt=adapt).fit(train)
+        if adapt:
+            season.part_ = replace(season.part_, share=share)
         trend = Detrend(length=min(28 * period, n_train // 2), channels=("level", "innovation"), scale=False).fit(season.transform(train))
         for k, channel in enumerate(("level", "innovation")):
             found[f"chain {name}, {channel}"] = lambda v, season=season, trend=trend, k=k: trend.transform(season.transform(v[:, None]))[
