@@ -89,7 +89,8 @@ class Gathered:
     def __init__(self) -> None:
         self.names: list[str] = []
         self.clock: list[int] = []
-        self.clocks: dict[Any, bytes] = {}
+        self.clocks: list[bytes] = []
+        self.known: dict[Any, int] = {}  # the number of each clock
         self.able: list[str] = []
         self.records: list[bytes] = []
         self.described: list[Floats] = []
@@ -97,11 +98,11 @@ class Gathered:
 
     def meet(self, name: str, clock: Clock) -> None:
         """A series, by its name and clock."""
-        key = clock_key(clock)
-        if key not in self.clocks:
-            self.clocks[key] = file.to_bytes(clock)
+        number = self.known.setdefault(clock_key(clock), len(self.clocks))
+        if number == len(self.clocks):
+            self.clocks.append(file.to_bytes(clock))
         self.names.append(name)
-        self.clock.append(list(self.clocks).index(key))
+        self.clock.append(number)
 
     def take(self, member: Member, described: Floats) -> int:
         """What the series met last has learned; its number among those that learned."""
@@ -114,7 +115,7 @@ class Gathered:
 def packed(learned: Gathered, sample: Sample | None) -> bytes:
     """What `unpacked` reads."""
     arrays: dict[str, Any] = {f"members_{key}": array for key, array in blobs(learned.records).items()}
-    arrays |= {f"clocks_{key}": array for key, array in blobs(list(learned.clocks.values())).items()}
+    arrays |= {f"clocks_{key}": array for key, array in blobs(learned.clocks).items()}
     arrays |= {"clock": np.array(learned.clock, np.int64), "described": np.array(learned.described or np.empty((0, 0)))}
     if sample is not None:
         arrays |= {f"sample_{name}": getattr(sample, name) for name in Sample.__dataclass_fields__}
