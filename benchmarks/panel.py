@@ -7,6 +7,7 @@ number.  The rows of the streamed data set are written and read in a fresh proce
 from __future__ import annotations
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -149,17 +150,35 @@ def threads(model: tsp.panel.PanelModel, quick: bool) -> None:
                 (
                     _wall(lambda: [_arithmetic(10**8) for _ in range(2)]) / _wall(lambda: list(pool.map(_arithmetic, [10**8] * 2))),
                     _wall(lambda: model.score_rows(rows))
-                    / _wall(lambda: model.score_rows(rows, None, lambda some: list(pool.map(lambda job: job(), some)))),
+                    / _wall(lambda: model.score_rows(rows, None, lambda some: list(pool.map(_call, some)))),
                 )
                 for _ in range(3 if quick else 9)
             ]
         )
+        faults = [
+            _faults(lambda: model.score_rows(rows)),
+            _faults(lambda: model.score_rows(rows, None, lambda some: list(pool.map(_call, some)))),
+        ]
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     (free, ours), (_, best) = np.median(ratios, axis=0), ratios.max(axis=0)
     print(
         f"\nn_jobs=2: {ours:.2f}x, best {best:.2f}x; pure arithmetic {free:.2f}x (wall time; load average {load:.1f} on {os.cpu_count()} cores)"
     )
     print(f"  {jobs[0]} pieces; before they start {before / whole:.1%} of the CPU time has passed")
+    for count, (pages, system) in enumerate(faults, 1):
+        print(f"  {count} thread(s): {pages:.0f} page faults, {system:.2f} s in the system")
+
+
+def _call(job: Callable[[], object]) -> object:
+    return job()
+
+
+def _faults(work: Callable[[], object]) -> tuple[float, float]:
+    """Pages that the process asked the system for, and seconds that the system took."""
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    work()
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    return after.ru_minflt - before.ru_minflt, after.ru_stime - before.ru_stime
 
 
 def _wall(work: Callable[[], object]) -> float:
@@ -266,16 +285,23 @@ def draw_transfer(path: str = "docs/pictures/fleet_transfer.png") -> None:
 
 
 def streamed(quick: bool) -> None:
-    """Files of growing size, learned and scored, each in a fresh process."""
-    print("\nParquet, streamed: long rows of series of 2,000 hours, in order of time")
-    print(f"{'rows':>12}{'fit s':>10}{'us/row':>10}{'score s':>10}{'us/row':>10}{'peak MB':>10}")
-    found = []
-    for millions in (0.5, 1.0) if quick else (2.5, 5.0, 10.0):
-        out = subprocess.run([sys.executable, "-m", "benchmarks.panel_stream", str(millions)], capture_output=True, text=True, check=True)
-        rows, fit, score, peak = (float(word) for word in out.stdout.split()[-4:])
-        found.append((rows, fit, score, peak))
-        print(f"{rows:>12,.0f}{fit:>10.1f}{fit / rows * 1e6:>10.2f}{score:>10.1f}{score / rows * 1e6:>10.2f}{peak:>10.0f}")
-    rows, fit, score, peak = np.array(found).T
+    """Files of growing size, learned and scored, each in a fresh process: few long series, and many short ones."""
+    for hours in (20_000, 2_000):
+        print(f"\nParquet, streamed: long rows of series of {hours:,} hours, in order of time")
+        print(f"{'rows':>12}{'series':>8}{'fit s':>10}{'us/row':>10}{'score s':>10}{'us/row':>10}{'peak MB':>10}")
+        found = []
+        for millions in (0.5, 1.0) if quick else (1.0, 4.0, 10.0):
+            told = [sys.executable, "-m", "benchmarks.panel_stream", str(millions), str(hours)]
+            out = subprocess.run(told, capture_output=True, text=True, check=True)
+            rows, fit, score, _, peak = (float(word) for word in out.stdout.split()[-5:])
+            found.append((rows, fit, score, peak))
+            spans = f"{fit:>10.1f}{fit / rows * 1e6:>10.2f}{score:>10.1f}{score / rows * 1e6:>10.2f}"
+            print(f"{rows:>12,.0f}{rows / hours:>8,.0f}{spans}{peak:>10.0f}")
+        _slopes(*np.array(found).T)
+
+
+def _slopes(rows: np.ndarray, fit: np.ndarray, score: np.ndarray, peak: np.ndarray) -> None:
+    """How time and memory grow with the rows."""
     for name, spans in (("fit", fit), ("score", score)):
         slope = np.polyfit(np.log(rows), np.log(spans), 1)[0]
         print(f"{name}: time grows as rows to the {slope:.2f}; 100 million rows at this rate {spans[-1] / rows[-1] * 1e8 / 60:.0f} min")
