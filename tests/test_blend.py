@@ -16,7 +16,7 @@ from sklearn.ensemble import IsolationForest
 from tsprune.blend import Blend
 from tsprune.detect import NearestRows, SubspaceDistance, Threshold
 from tsprune.errors import BadModelFile, BadParameter, BadSeries, NotPrunable
-from tsprune.features import Difference
+from tsprune.features import Difference, Windows
 from tsprune.features.views import view
 from tsprune.members import Learner, behind, calibrating
 from tsprune.model import file
@@ -126,6 +126,17 @@ def test_planted_anomalies_weigh_members_by_what_they_find_of_them():
 def test_weights_of_another_name_are_refused():
     with pytest.raises(BadParameter, match="'injection'"):
         Blend(members(), weights="labels").fit(PAST)
+
+
+@pytest.mark.parametrize("history", [PAST, PAST[:60]], ids=["held back", "all calibrate"])
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (1, 3, 0, 2)])
+def test_stages_in_common_are_learned_once_in_whatever_order_the_members_stand(order, history):
+    season, windows = Deseason(24), Windows(5, "shape")
+    chains = [[season, "subspace"], [season, windows, "subspace"], [season, windows, NearestRows(1, random_state=0)], [windows, "subspace"]]
+
+    blend = Blend([Pipeline(chains[k]) for k in order]).fit(history)
+
+    assert sorted(type(part).__name__ for part in blend.blend_.parts) == ["SeasonProfile", "WindowMatrix", "WindowMatrix"]
 
 
 def test_what_members_have_in_common_is_kept_once_and_what_they_have_not_is_not(blend):

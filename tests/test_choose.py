@@ -281,6 +281,7 @@ def test_optuna_looks_among_all_combinations_and_keeps_to_the_budget():
     listed, searched = (choose(PAST, budget=budget, search=search).front.query("chosen").iloc[0] for search in ("list", "optuna"))
 
     assert searched["us_per_row"] <= 8.0
+    assert choose(PAST, budget=Budget(seconds=1e-9), search="optuna").pipeline.anomaly_score(REST).notna().any()
     assert (searched["searches"], searched["fidelity"] + 1e-3) >= (listed["searches"], listed["fidelity"])
     again = choose(PAST, budget=budget, search="optuna").front.query("chosen").iloc[0]
     pd.testing.assert_series_equal(again, searched)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from fleets import to_long, wide_fleet
+from series_kinds import wave
 
 import tsprune as tsp
 from tsprune.errors import BadParameter, BadSeries
@@ -133,6 +134,20 @@ def test_a_new_series_with_a_day_of_history_does_better_from_the_fleet_than_alon
         for found, scores in ((fleet, tsp.panel.score(started, changed.to_frame())[name]), (alone, own.anomaly_score(changed))):
             found.append(tsp.metrics.average_precision(labels, scores.to_numpy()))
     assert np.mean(fleet) > np.mean(alone) + 0.03
+
+
+def test_a_trend_behind_a_season_that_the_fleet_lends_is_as_long_as_behind_one_of_its_own():
+    index = pd.date_range("2026-01-05", periods=24 * 60, freq="h")
+    rng = np.random.default_rng(0)
+    wide = pd.DataFrame({f"host-{k}": wave(index) + rng.normal(0, 0.1, len(index)) for k in range(4)}, index=index)
+    pipeline = tsp.Pipeline([tsp.Deseason(), tsp.Detrend(), tsp.Windows(4, "point"), "subspace"])
+    fitted = tsp.panel.fit(wide, pipeline, clusters=1)
+
+    started = tsp.panel.learn(fitted, wide[["host-0"]][:240].rename(columns={"host-0": "new"}))
+
+    assert started.transferred == ("new",)
+    trend = started.members["new"].stages[1]
+    assert trend.block * trend.blocks == pytest.approx(240, abs=25)  # all there is of 28 days, not half of it
 
 
 def test_a_series_with_one_value_starts_and_is_scored():

@@ -234,6 +234,7 @@ def test_of_two_columns_the_one_without_a_calendar_is_adapted():
 
     assert stage.periods_["heart"][0] == pytest.approx(50, rel=0.01)
     assert stage.part_.clip[0] == 0.0 < stage.part_.clip[1]
+    assert stage.part_.at_clip(frame.to_numpy(), stage.clock_.slots(frame.index.as_unit("ns").asi8)).max() == 0.0  # none can get there
     np.testing.assert_array_equal(stage.transform(frame)["day"], alone.transform(day))
 
 

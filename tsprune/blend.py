@@ -121,8 +121,9 @@ class Blend(Pipeline):
         """Chains learned on the whole table, and their tails on the rows held back from a first time of learning."""
         self.dropped_: dict[str, str] = {}
         self.fit_seconds_: dict[str, float] = {}
-        late = Learner(table)
-        early = Learner(taken(table, cut)) if cut else late
+        chains = [member for (_, member), _ in members]
+        late = Learner(table, chains if cut else chains * 2)
+        early = Learner(taken(table, cut), chains) if cut else late
         learned, tails = {}, []
         planted = Planted.into(taken(table, stop), cut) if isinstance(self.weights, str) else None
         for (name, member), weight in members:

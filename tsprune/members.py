@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from tsprune.series.split import held_back
 from tsprune.series.stage import Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tsprune.model.part import Part
     from tsprune.series.table import Table
     from tsprune.types import Floats, Matrix
@@ -25,33 +28,57 @@ MOST = 1500
 
 
 class Learner:
-    """Chains learned on one table; stages that begin several of them are learned once.
+    """Chains learned on one table; stages that several of them have in common are learned once.
 
-    What a whole chain of stages makes of the table is kept where `keep` says that another detector will want it: a view of a million rows
-    is 200 MB.
+    Parameters
+    ----------
+    table : Table
+    members : sequence of Pipeline, optional
+        All chains that will be learned.  What their stages make of the table is let go when the last one that needs it is learned: a view of
+        a million rows is 200 MB.  Without, everything is kept.
     """
 
-    def __init__(self, table: Table, *, keep: bool = False):
-        self.table, self.keep = table, keep
+    def __init__(self, table: Table, members: Sequence[Pipeline] | None = None):
+        self.table = table
         self.known: dict[tuple[str, ...], tuple[tuple[Part, ...], Table]] = {(): ((), table)}
+        self.wanted = None if members is None else Counter(path for member in members for path in _paths(_split(member)[0]))
 
     def chain(self, member: Pipeline) -> tuple[tuple[Part, ...], Any]:
         """The parts and the detector of a pipeline, learned."""
         stages, detector = _split(member)
-        path: tuple[str, ...] = ()
-        for stage in stages:
-            parts, table = self.known[path]
-            path = (*path, f"{type(stage).__qualname__}{sorted(stage.get_params().items())}")
-            if path not in self.known:
-                fitted = clone(stage).learn(table)
-                self.known[path] = ((*parts, fitted.part_), fitted.taught(table))
-        parts, table = self.known[path]
-        if path and not self.keep:
-            del self.known[path]
+        try:
+            parts, table = self._through(stages)
+        finally:
+            self._let_go(stages)
         complete = table.values[~np.isnan(table.values).any(axis=1)]
         if len(complete) < 2:
             raise BadSeries(f"{len(complete)} of {len(table)} training rows are complete; a detector needs 2. Give a longer history.")
         return parts, fit_clone(detector, complete).part_
+
+    def _through(self, stages: list[Stage]) -> tuple[tuple[Part, ...], Table]:
+        """The parts of some stages, and what they make of the table."""
+        known = self.known[()]
+        for stage, path in zip(stages, _paths(stages), strict=True):
+            if path not in self.known:
+                fitted = clone(stage).learn(known[1])
+                self.known[path] = ((*known[0], fitted.part_), fitted.taught(known[1]))
+            known = self.known[path]
+        return known
+
+    def _let_go(self, stages: list[Stage]) -> None:
+        """Forget what no later chain needs."""
+        if self.wanted is None:
+            return
+        for path in _paths(stages):
+            self.wanted[path] -= 1
+            if self.wanted[path] == 0:
+                self.known.pop(path, None)
+
+
+def _paths(stages: list[Stage]) -> list[tuple[str, ...]]:
+    """Of each stage a name that tells it, with the stages before it, from every other."""
+    names = [f"{type(stage).__qualname__}{sorted(stage.get_params().items())}" for stage in stages]
+    return [tuple(names[: k + 1]) for k in range(len(names))]
 
 
 def behind(parts: tuple[Part, ...], table: Table, first: int) -> Matrix:

@@ -14,6 +14,7 @@ from tsprune.choose.front import Option, Views, blended, pareto
 from tsprune.choose.look import Look, look_at
 from tsprune.choose.members import Maker, Recipe, views_of
 from tsprune.choose.race import EVENTS, Race, run_race
+from tsprune.choose.sampler import check_optuna
 from tsprune.errors import BadParameter
 from tsprune.kernels.agreement import spearman
 from tsprune.params import check_choice, check_count
@@ -85,6 +86,8 @@ def choose(
     check_choice(("mixed", "point"), preset=preset)
     check_choice(("end", "cover"), placement=placement)
     check_choice(("list", "optuna"), search=search)
+    if search == "optuna":
+        check_optuna()
     check_count(random_state=random_state, low=0)
     table = read_table(history, name="history")
     truth = None if labels is None else _truth(labels, len(table))

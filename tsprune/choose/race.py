@@ -85,7 +85,7 @@ def run_race(table: Table, labels: Ints | None, maker: Maker, views: Views, budg
             return replace(race, ended=LATE)
         found = options(trial, views, budget)
         found += [grown(trial, budget)] if trial.labels is not None else []
-        found += sampled(trial, found, budget, seed) if sampler else []
+        found += sampled(trial, found, budget, seed, deadline - time.monotonic()) if sampler else []
         best, affordable = bought(found, budget)
         settled = race is not None and best.recipes == race.best.recipes
         ended = SETTLED if settled else WHOLE

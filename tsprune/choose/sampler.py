@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from tsprune.choose.front import Option, blended, option_of
@@ -18,18 +19,23 @@ LOOKS = 300
 OUT = "out"
 
 
-def sampled(trial: Trial, found: list[Option], budget: Budget, seed: int) -> list[Option]:
-    """The best blend within the budget that a tree-structured Parzen estimator comes upon; none where it finds none.
+def check_optuna() -> None:
+    """Refuse where Optuna is not installed.
 
     Raises
     ------
     BadParameter
-        If Optuna is not installed.
     """
     try:
-        import optuna
+        import optuna  # noqa: F401
     except ImportError as error:
         raise BadParameter("search='optuna' needs the package optuna, which is not here: pip install 'tsprune[optuna]'.") from error
+
+
+def sampled(trial: Trial, found: list[Option], budget: Budget, seed: int, seconds: float) -> list[Option]:
+    """The best blend within the budget that a tree-structured Parzen estimator comes upon in so many seconds; none where it finds none."""
+    import optuna
+
     whole = blended(trial, max(found, key=lambda option: option.nbytes).recipes)
     kinds: dict[str, dict[str, Recipe]] = {}
     for recipe in trial.tried:
@@ -41,10 +47,17 @@ def sampled(trial: Trial, found: list[Option], budget: Budget, seed: int) -> lis
         recipes = tuple(named[name] for name, named in zip(drawn, kinds.values(), strict=True) if name != OUT)
         if not recipes:
             return -1.0
-        option = seen.setdefault(recipes, option_of(trial, recipes, whole))
+        if recipes not in seen:
+            seen[recipes] = option_of(trial, recipes, whole)
+        option = seen[recipes]
         return sum(option.merit) if budget.allows(option.nbytes, option.us_per_row) else -budget.excess(option.nbytes, option.us_per_row)
 
+    before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed)).optimize(worth, LOOKS)
+    try:
+        study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
+        study.optimize(worth, LOOKS, timeout=None if math.isinf(seconds) else max(seconds, 0.0))
+    finally:
+        optuna.logging.set_verbosity(before)
     allowed = [option for option in seen.values() if budget.allows(option.nbytes, option.us_per_row)]
     return sorted(allowed, key=lambda option: option.merit)[-1:]

@@ -68,11 +68,11 @@ def run_trial(table: Table, labels: Ints | None, maker: Maker, recipes: Sequence
     """Learn every candidate on the first rows, and let it speak of the last; those not tried by the deadline are left out."""
     if labels is not None:
         first = len(table) - round(HELD_BACK * len(table))
-        bench = Bench(Learner(taken(_without_events(table, labels), first), keep=True), [table], first, labels[first:], len(table))
+        bench = Bench(Learner(taken(_without_events(table, labels), first)), [table], first, labels[first:], len(table))
         return _some(_each_tried(bench, maker, recipes, deadline), len(table))
     for cut, stop in calibrated_on(len(table)):
         clean = taken(table, stop)
-        bench = Bench(Learner(taken(table, cut) if cut else table, keep=True), [clean, *_injected(clean, cut, seed)], cut, None, len(table))
+        bench = Bench(Learner(taken(table, cut) if cut else table), [clean, *_injected(clean, cut, seed)], cut, None, len(table))
         trial = _each_tried(bench, maker, recipes, deadline)
         if trial.tried:
             return trial

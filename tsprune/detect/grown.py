@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted
 
 from tsprune.kernels.forest import average_path_length
 from tsprune.kernels.forest_grow import Grown, grow
@@ -61,6 +62,7 @@ class GrownForest(OutlierMixin, BaseEstimator):
 
     def decision_function(self, X: Any) -> Any:
         """How soon each row is isolated, as scikit-learn's `score_samples` with the sign turned; higher = more anomalous."""
+        check_is_fitted(self, "part_")
         return self.part_.anomaly_score(X)
 
 
@@ -71,7 +73,8 @@ class GrowingOurs:
         self._rows: NDArray[np.float32] = check_array(X, dtype=np.float32, ensure_min_samples=2)
         n_drawn = DRAWN if detector.max_samples == "auto" else check_count(max_samples=detector.max_samples)
         self._n_drawn = min(n_drawn, len(self._rows))
-        self._rng = np.random.default_rng(detector.random_state if random_state is None else random_state)
+        seed = detector.random_state if random_state is None else random_state
+        self._rng = np.random.default_rng(None if seed is None else check_count(random_state=seed, low=0))
         self._blocks: list[Grown] = []
 
     def more(self, n_trees: int) -> Forest:

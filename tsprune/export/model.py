@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from tsprune.errors import BadParameter, NotPrunable
-from tsprune.export.blend import STAGES, scored
+from tsprune.export.blend import STAGES, scored, way_out
 from tsprune.export.graph import IR, OPSET, TREES, Graph
 from tsprune.params import check_choice
 
@@ -48,7 +48,7 @@ def _features(model: Model, graph: Graph, parts: tuple[Any, ...]) -> str:
         kind = type(part).__name__
         if kind not in STAGES:
             raise NotPrunable(
-                f"{kind} has no form in ONNX; {', '.join(STAGES)} have one. Give detector_only=True: the graph then takes the columns that "
+                f"{kind} has no form in ONNX; {', '.join(STAGES)} have one. {way_out(part)}Give detector_only=True: the graph then takes the columns that "
                 f"the detector sees, model.features(values, model.clock.slots(time))."
             )
         rows = STAGES[kind](part, graph, rows, model.clock)

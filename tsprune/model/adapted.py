@@ -72,12 +72,13 @@ class AdaptedSeason(Part):
         return np.clip(self.share * moved(self.season, left, slots, self.cycles), -self.clip, self.clip)
 
     def at_clip(self, values: Floats, clock: Slots) -> Floats:
-        """Share of the rows of the latest cycle whose correction stands at its clip, shape (d,): the season has moved."""
+        """Share of the rows of the latest cycle whose correction stands at its clip, shape (d,): the season has moved; 0 where it is frozen."""
         slots = self.season.slots(clock)
         correction = np.abs(self.correction(self.season.apply(values, clock), slots))
         shares = np.zeros(self.n_features)
         for column, period in self.season.shortest().items():
-            shares[column] = np.mean(correction[slots > slots[-1] - period, column] >= self.clip[column])
+            if self.clip[column] > 0.0:
+                shares[column] = np.mean(correction[slots > slots[-1] - period, column] >= self.clip[column])
         return shares
 
     def to_spec(self) -> Spec:

@@ -5,6 +5,7 @@ Members that differ in their numbers only (the same stages, with arrays of the s
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
@@ -72,14 +73,17 @@ class Roster(Mapping[str, Member]):
     def joined(cls, rosters: Sequence[Roster]) -> Self:
         """The members of several; of one name the last counts."""
         found: dict[Hashable, list[Kind]] = {}
+        number: dict[Hashable, int] = {}
+        length: Counter[Hashable] = Counter()
         kind, place = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
         for roster in rosters:
             numbers, before = [], []
             for own in roster.kinds:
-                known = found.setdefault(own.pattern, [])
-                numbers.append(list(found).index(own.pattern))
-                before.append(sum(len(other.table) for other in known))
-                known.append(own)
+                pattern = own.pattern
+                found.setdefault(pattern, []).append(own)
+                numbers.append(number.setdefault(pattern, len(number)))
+                before.append(length[pattern])
+                length[pattern] += len(own.table)
             kind.append(np.array(numbers, np.int64)[roster.kind])
             place.append(np.array(before, np.int64)[roster.kind] + roster.place)
         at = {name: k for k, name in enumerate(name for roster in rosters for name in roster.names)}

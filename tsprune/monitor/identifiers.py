@@ -9,7 +9,7 @@ from tsprune.monitor.errors import BadJob
 
 
 def check_identifier(name: str, parts: int = 1) -> tuple[str, ...]:
-    """The parts of a table or column name, which hold nothing but letters, digits and underscores.
+    """The parts of a table or column name, which hold nothing but letters, digits, `_`, `$` and blanks.
 
     >>> from tsprune.monitor.identifiers import check_identifier
     >>> check_identifier("public.metrics", parts=2)

@@ -20,7 +20,7 @@ from tsprune.panel.learned import Gathered, Sample, packed
 from tsprune.panel.sample import priorities
 from tsprune.panel.wire import pack
 from tsprune.series.clock import learn_clock
-from tsprune.series.table import Table
+from tsprune.series.table import Cycle, Table
 
 if TYPE_CHECKING:
     from tsprune.model.clock import Clock, Slots
@@ -101,15 +101,15 @@ def _changes(zone: str) -> Clock:
 # -- one series -----------------------------------------------------------------------------------------------------------------
 
 
-def learn_alone(history: History, plan: Plan) -> tuple[Member, Floats]:
-    """The facts of one series, and its channels behind them, shape (n, channels).
+def learn_alone(history: History, plan: Plan, cycle: Cycle | None = None) -> tuple[Member, Floats]:
+    """The facts of one series, and its channels behind them, shape (n, channels); `cycle` is that of a season taken away before.
 
     Raises
     ------
     BadSeries
         If the history is too short for a stage.
     """
-    table = Table(history.value[:, None], ("x",), history.clock, history.time, 2)
+    table = Table(history.value[:, None], ("x",), history.clock, history.time, 2, cycle)
     if len(table) < 2:
         raise BadSeries(f"series {history.name!r} has {len(table)} value(s); it needs 2.")
     stages = []

@@ -18,7 +18,9 @@ from tsprune.model.adapted import AdaptedSeason
 from tsprune.model.member import Fleet, Member
 from tsprune.model.season import SeasonProfile
 from tsprune.panel.learn import History, learn_alone
+from tsprune.series.table import Cycle
 from tsprune.signal import Deseason
+from tsprune.signal.period import in_calendar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,8 +115,10 @@ def start_from_fleet(fleet: Fleet, history: History, plan: Plan) -> tuple[Member
     level, height = _level_and_height(history.value, season.seasonal(slots)[:, 0])
     started = _moved(replace(season, profiles=season.profiles * height), history.value - level, slots)
     rest = history.value - started.seasonal(slots)[:, 0]
-    member, channels = learn_alone(replace(history, value=rest), replace(plan, stages=plan.stages[1:])) if len(rest) > 1 else _one(rest)
     n = len(rest)
+    cycle = Cycle(season.shortest()[0], plan.stages[0].period != "auto" or in_calendar(season.shortest()[0], history.clock))
+    own = replace(plan, stages=plan.stages[1:])
+    member, channels = learn_alone(replace(history, value=rest), own, cycle) if n > 1 else _one(rest)
     if len(plan.stages) == 1:
         scale = np.sqrt((n * member.scale**2 + PRIOR_VALUES * height**2) / (n + PRIOR_VALUES))
         channels = channels * (member.scale / scale)

@@ -125,6 +125,19 @@ def _nanoseconds(step: Any) -> int:
     return duration
 
 
+def in_calendar(period: float, clock: Clock) -> bool:
+    """Whether a period in samples is one of people's: a day, a week, a year of months.
+
+    >>> import pandas as pd
+    >>> from tsprune.series.clock import learn_clock
+    >>> from tsprune.signal.period import in_calendar
+    >>> hours = learn_clock(pd.date_range("2026-01-01", periods=9, freq="h"))
+    >>> in_calendar(24.0, hours), in_calendar(23.0, hours)
+    (True, False)
+    """
+    return period in _calendar(clock, None)
+
+
 def _calendar(clock: Clock, duration: int | None) -> list[int]:
     """The periods to expect, in samples."""
     if clock.kind == "month":

@@ -184,10 +184,11 @@ class Detrend(Stage):
 
 def _usual_length(table: Table, cycle: Cycle | None) -> int:
     """Slots that a trend looks back where nothing is said."""
-    clock = table.clock
+    clock, slots = table.clock, table.slots.absolute
+    there = int(slots[-1] - slots[0]) + 1
     if cycle is not None:
-        return min(round((AUTO_CYCLES if cycle.calendar else AUTO_FOUND) * cycle.samples), len(table))
-    return min(AUTO_ROWS if clock.kind != "time" else AUTO_DAYS * NANOSECONDS["D"] // clock.step, len(table) // 2)
+        return min(round((AUTO_CYCLES if cycle.calendar else AUTO_FOUND) * cycle.samples), there)
+    return min(AUTO_ROWS if clock.kind != "time" else AUTO_DAYS * NANOSECONDS["D"] // clock.step, there // 2)
 
 
 def _middle(values: Floats) -> float:
