@@ -11,7 +11,6 @@ from tsprune.errors import NotPrunable
 from tsprune.export import detectors, stages
 from tsprune.export.smoothing import smoother
 from tsprune.export.trend import trend
-from tsprune.model.adapted import AdaptedSeason
 
 if TYPE_CHECKING:
     from tsprune.export.graph import Graph
@@ -41,16 +40,16 @@ def blend(part: Blend, graph: Graph, rows: str, clock: Clock | None) -> str:
     return graph.add("Unsqueeze", mean, graph.whole(1))
 
 
-def way_out(part: object) -> str:
-    """What to do about a part that has no form, where something can be done."""
-    return "Deseason(adapt=0) learns a frozen season, which has one. " if isinstance(part, AdaptedSeason) else ""
+def way_out(kind: str) -> str:
+    """What to do about a kind of part that has no form, where something can be done."""
+    return "Deseason(adapt=0) learns a frozen season, which has one. " if kind == "AdaptedSeason" else ""
 
 
 def _passed(part: object, graph: Graph, rows: str, clock: Clock | None) -> str:
     kind = type(part).__name__
     if kind not in STAGES:
         raise NotPrunable(
-            f"{kind}, which a member of the blend passes, has no form in ONNX; {', '.join(STAGES)} have one. {way_out(part)}Blend members without "
+            f"{kind}, which a member of the blend passes, has no form in ONNX; {', '.join(STAGES)} have one. {way_out(kind)}Blend members without "
             "it, or save the model and score with tsp.load, which needs numpy only."
         )
     return STAGES[kind](part, graph, rows, clock)

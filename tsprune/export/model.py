@@ -48,7 +48,7 @@ def _features(model: Model, graph: Graph, parts: tuple[Any, ...]) -> str:
         kind = type(part).__name__
         if kind not in STAGES:
             raise NotPrunable(
-                f"{kind} has no form in ONNX; {', '.join(STAGES)} have one. {way_out(part)}Give detector_only=True: the graph then takes the columns that "
+                f"{kind} has no form in ONNX; {', '.join(STAGES)} have one. {way_out(kind)}Give detector_only=True: the graph then takes the columns that "
                 f"the detector sees, model.features(values, model.clock.slots(time))."
             )
         rows = STAGES[kind](part, graph, rows, model.clock)
