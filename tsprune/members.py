@@ -39,7 +39,6 @@ class Learner:
     """
 
     def __init__(self, table: Table, members: Sequence[Pipeline] | None = None):
-        self.table = table
         self.known: dict[tuple[str, ...], tuple[tuple[Part, ...], Table]] = {(): ((), table)}
         self.wanted = None if members is None else Counter(path for member in members for path in _paths(_split(member)[0]))
 

@@ -20,7 +20,7 @@ from tsprune.model.blend import Tail
 from tsprune.model.nearest import Nearest
 from tsprune.progress import track
 from tsprune.series.inject import inject
-from tsprune.series.split import HELD_BACK
+from tsprune.series.split import late_from
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +67,7 @@ class Trial:
 def run_trial(table: Table, labels: Ints | None, maker: Maker, recipes: Sequence[Recipe], deadline: float, seed: int) -> Trial:
     """Learn every candidate on the first rows, and let it speak of the last; those not tried by the deadline are left out."""
     if labels is not None:
-        first = len(table) - round(HELD_BACK * len(table))
+        first = late_from(len(table))
         bench = Bench(Learner(taken(_without_events(table, labels), first)), [table], first, labels[first:], len(table))
         return _some(_each_tried(bench, maker, recipes, deadline), len(table))
     for cut, stop in calibrated_on(len(table)):

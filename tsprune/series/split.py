@@ -21,6 +21,16 @@ DEFAULT_TRAIN = 0.5
 HELD_BACK, FEWEST = 0.3, 30
 
 
+def late_from(n: int) -> int:
+    """The first of the last 30 % of `n` rows.
+
+    >>> from tsprune.series.split import late_from
+    >>> late_from(1000), late_from(20)
+    (700, 14)
+    """
+    return n - round(HELD_BACK * n)
+
+
 def held_back(n: int) -> int:
     """The first of `n` rows that is held back; 0 where too few would be, so that all rows calibrate.
 
@@ -28,8 +38,8 @@ def held_back(n: int) -> int:
     >>> held_back(1000), held_back(20)
     (700, 0)
     """
-    late = round(HELD_BACK * n)
-    return n - late if late >= FEWEST else 0
+    first = late_from(n)
+    return first if n - first >= FEWEST else 0
 
 
 def held_back_events(labels: Ints) -> int:
@@ -40,7 +50,7 @@ def held_back_events(labels: Ints) -> int:
     >>> held_back_events(np.array([0, 1, 0, 0, 0, 0, 0, 1, 0, 1]))
     2
     """
-    return len(runs(labels[len(labels) - round(HELD_BACK * len(labels)) :] == 1))
+    return len(runs(labels[late_from(len(labels)) :] == 1))
 
 
 def split_at(frame: pd.DataFrame, train: float | str = DEFAULT_TRAIN) -> int:

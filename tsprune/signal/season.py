@@ -51,8 +51,9 @@ SMOOTHED = 1 / 24
 class Deseason(Stage):
     """Subtract the seasonal pattern that robust periodic STL finds in the history.
 
-    The pattern of the calendar, or of a period that is given, is learned once and frozen: an anomaly in new rows cannot leak into it.  One that was only
-    found follows half-way (`adapt`).  Nothing in the future can change the past.  The phase comes from the time of a row, not from its number: gaps do not shift it.
+    The pattern of the calendar, or of a period that is given, is learned once and frozen: an anomaly in new rows cannot leak
+    into it.  One that was only found follows half-way (`adapt`).  Nothing in the future can change the past.  The phase comes
+    from the time of a row, not from its number: gaps do not shift it.
 
     Parameters
     ----------
