@@ -152,7 +152,7 @@ def threads(model: tsp.panel.PanelModel, quick: bool) -> None:
                     _wall(lambda: model.score_rows(rows))
                     / _wall(lambda: model.score_rows(rows, None, lambda some: list(pool.map(_call, some)))),
                 )
-                for _ in range(3 if quick else 9)
+                for _ in range(3 if quick else 21)
             ]
         )
         faults = [

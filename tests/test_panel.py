@@ -163,7 +163,7 @@ def test_long_histories_are_scored_in_stretches(model, monkeypatch):
     whole = tsp.panel.score(model, WIDE)
     monkeypatch.setattr("tsprune.model.cohort.ROWS", 40)
     monkeypatch.setattr("tsprune.model.cohort.WINDOWS", 64)
-    monkeypatch.setattr("tsprune.model.cohort.TOGETHER", 3)
+    monkeypatch.setattr("tsprune.model.cohort.LEAST", 3)
     assert_frame_equal(tsp.panel.score(tsp.panel.fit(WIDE, PLAIN, clusters=1), WIDE), whole)
 
 
@@ -412,3 +412,19 @@ def test_machine_code_gives_the_bits_of_numpy(seed, length):
             patch.setattr(kernel, "COMPILE_FROM", size)
             found.append(window_features(values, ends, names, lengths, floor))
     np.testing.assert_array_equal(*found)
+
+
+def test_machine_code_scales_as_numpy_does():
+    rng = np.random.default_rng(0)
+    features = np.where(rng.random((20, 4, 3)) < 0.1, np.nan, rng.normal(size=(20, 4, 3)) * 1e6)
+    centre, scale = rng.normal(size=3), rng.uniform(1e-3, 2, 3)
+    found, complete = [], []
+    for size in (0, 1 << 60):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(kernel, "COMPILE_FROM", size)
+            found.append(features.copy())
+            complete.append(kernel.scale_in_place(found[-1], centre, scale))
+    np.testing.assert_array_equal(*found)
+    np.testing.assert_array_equal(*complete)
+    np.testing.assert_array_equal(found[0], (features - centre) / scale)
+    assert complete[0].sum() == (~np.isnan(features).any(axis=2)).sum() < 80

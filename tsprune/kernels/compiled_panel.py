@@ -16,7 +16,7 @@ from tsprune.kernels.compiled_smooth import exchange
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tsprune.types import Floats, Ints, Matrix
+    from tsprune.types import Floats, Ints, Mask, Matrix
 
 #: Columns that are computed together: their windows stay in the cache.
 BLOCK = 128
@@ -35,6 +35,20 @@ def window_features(values: Matrix, ends: Ints, names: Sequence[str], lengths: S
     """See `kernels.panel.window_features`; the result goes into `out`."""
     codes = np.array([CODES[name] for name in names], dtype=np.int64)
     _run(np.ascontiguousarray(values), ends, codes, np.array(lengths, dtype=np.int64), floor, out)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def scale_in_place(rows: Matrix, centre: Floats, scale: Floats) -> Mask:
+    """See `kernels.panel.scale_in_place`."""
+    complete = np.empty(len(rows), dtype=np.bool_)
+    for r in range(len(rows)):
+        missing = 0
+        for j in range(len(centre)):
+            x = (rows[r, j] - centre[j]) / scale[j]
+            rows[r, j] = x
+            missing += x != x
+        complete[r] = missing == 0
+    return complete
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")

@@ -17,7 +17,7 @@ from tsprune.kernels.windows import STATISTICS, bridged, carried, coarse, n_piec
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tsprune.types import Floats, Ints, Matrix
+    from tsprune.types import Floats, Ints, Mask, Matrix
 
 #: Values of windows from which machine code repays its loading.
 COMPILE_FROM = 1 << 16
@@ -115,6 +115,39 @@ def window_features(values: Matrix, ends: Ints, names: Sequence[str], lengths: S
             block[missing] = np.nan
             out[row, column, at] = block
     return out
+
+
+def scale_in_place(features: Floats, centre: Floats, scale: Floats) -> Mask:
+    """Centre and scale each feature, where it lies, and say which rows miss nothing.
+
+    Parameters
+    ----------
+    features : ndarray, shape (r, d, width)
+        Contiguous; changed.
+    centre, scale : ndarray, shape (width,)
+
+    Returns
+    -------
+    ndarray of bool, shape (r * d,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tsprune.kernels.panel import scale_in_place
+    >>> features = np.array([[[1.0, 5.0], [np.nan, 7.0]]])
+    >>> scale_in_place(features, np.array([1.0, 3.0]), np.array([2.0, 4.0])).tolist()
+    [True, False]
+    >>> features[0, 0].tolist()
+    [0.0, 0.5]
+    """
+    rows = features.reshape(-1, len(centre))
+    if rows.size >= COMPILE_FROM:
+        from tsprune.kernels import compiled_panel
+
+        return compiled_panel.scale_in_place(rows, centre, scale)
+    rows -= centre
+    rows /= scale
+    return np.logical_not(np.isnan(rows).any(axis=1), dtype=bool)
 
 
 def _unbridged(values: Matrix, ends: Ints, names: Sequence[str], lengths: Sequence[int], floor: Floats) -> Floats:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tsprune.kernels.panel import window_features
+from tsprune.kernels.panel import scale_in_place, window_features
 from tsprune.model import joining
 from tsprune.model.columns import Columns
 from tsprune.model.joining import Phases
@@ -24,12 +25,13 @@ if TYPE_CHECKING:
     from tsprune.model.member import Fleet, Member
     from tsprune.types import Floats, Ints, Mask, Matrix
 
-#: Series that go through the stages together: few enough that threads end at about the same time.
-TOGETHER = 128
-#: Windows that go through the detector together: what the cache holds.
-WINDOWS = 1 << 14
-#: Up to so many new rows, more series go together: the detector is fast on many windows only.
-FEW = 32
+#: Series that go through the stages together, at most and at least; and which share of those left a piece takes, so that threads
+#: end at about the same time.
+MOST, LEAST, SHARE = 256, 64, 4
+#: Windows that go through the detector together: each call costs a turn at the interpreter, which threads share.
+WINDOWS = 1 << 16
+#: Up to so many new rows, so many series go together: the detector is fast on many windows only.
+FEW, WIDE = 32, 1 << 14
 #: Rows that go through the stages at a time.
 ROWS = 1 << 13
 
@@ -89,32 +91,38 @@ class Cohort:
 
     def strips(self, values: Matrix, slots: Slots, skip: int = 0) -> list[tuple[int, int, Callable[[], Matrix]]]:
         """The work in pieces that threads can share: first and last series, and what gives their scores."""
-        n = len(self.members)
-        width = TOGETHER if len(values) - skip > FEW else WINDOWS
+        cuts = self._cuts(len(values) - skip)
 
         def work(strip: _Strip, low: int, high: int) -> Callable[[], Matrix]:
             return lambda: strip.anomaly_score(values[:, low:high], slots, self.lookback, skip)
 
-        bounds = [(low, min(low + width, n)) for low in range(0, n, width)]
-        return [(low, high, work(strip, low, high)) for strip, (low, high) in zip(self._strips(width), bounds, strict=True)]
+        return [(low, high, work(strip, low, high)) for strip, (low, high) in zip(self._strips(cuts), pairwise(cuts), strict=True)]
 
     def channel_values(self, values: Matrix, slots: Slots) -> Floats:
         """What comes out of the signal stages, centred and scaled: shape (n, n_series, channels)."""
         phases = Phases(slots)
+        cuts = self._cuts(len(values))
         pieces = [
-            strip.signal(values[:, k * TOGETHER : (k + 1) * TOGETHER], slots, phases) for k, strip in enumerate(self._strips(TOGETHER))
+            strip.signal(values[:, low:high], slots, phases) for strip, (low, high) in zip(self._strips(cuts), pairwise(cuts), strict=True)
         ]
         return np.concatenate(pieces, axis=1).reshape(len(values), -1, self.channels)
 
-    def _strips(self, width: int) -> list[_Strip]:
-        """The members, so many at a time, with their parts joined; kept for the next call."""
-        if width not in self._joined:
-            members = [self.members[low : low + width] for low in range(0, len(self.members), width)]
-            self._joined[width] = [_Strip(self.fleet, own) for own in members]
-        return self._joined[width]
+    def _cuts(self, n_rows: int) -> tuple[int, ...]:
+        """Where the pieces of the work begin and end: large ones first."""
+        cuts, n = [0], len(self.members)
+        while cuts[-1] < n:
+            left = n - cuts[-1]
+            cuts.append(cuts[-1] + min(left, max(LEAST, min(MOST, left // SHARE)) if n_rows > FEW else WIDE))
+        return tuple(cuts)
+
+    def _strips(self, cuts: tuple[int, ...]) -> list[_Strip]:
+        """The members between the cuts, with their parts joined; kept for the next call."""
+        if cuts not in self._joined:
+            self._joined[cuts] = [_Strip(self.fleet, self.members[low:high]) for low, high in pairwise(cuts)]
+        return self._joined[cuts]
 
     @cached_property
-    def _joined(self) -> dict[int, list[_Strip]]:
+    def _joined(self) -> dict[tuple[int, ...], list[_Strip]]:
         return {}
 
 
@@ -130,8 +138,11 @@ class _Strip:
         self.scale = np.concatenate([member.scale for member in members])
         self.detector_of = np.array([member.detector for member in members])
         self.windows, self.kept = _feature_parts(fleet)
-        if self.windows is not None:  # of all series side by side: long rows are quick
-            self.away, self.unit = np.tile(self.windows.centre, self.n), np.tile(self.windows.scale, self.n)
+        whole = slice(None) if self.kept is None else self.kept
+        if self.windows is None:
+            self.away, self.unit = np.zeros(self.channels)[whole], np.ones(self.channels)[whole]
+        else:
+            self.away, self.unit = self.windows.centre[whole], self.windows.scale[whole]
 
     def signal(self, values: Matrix, slots: Slots, phases: Phases) -> Matrix:
         """Centred and scaled channels, shape (n, n_series * channels)."""
@@ -170,9 +181,8 @@ class _Strip:
 
     def _detected(self, grid: Matrix, ends: Ints) -> Matrix:
         """Scores of the rows that end at some places of a grid, shape (r, n_series)."""
-        features = self._features(grid, ends)
+        features, complete = self._features(grid, ends)
         rows = features.reshape(-1, features.shape[2])
-        complete = _complete(rows)
         scores = np.full(len(rows), np.nan)
         for k, detector in enumerate(self.fleet.detectors):
             chosen: Mask = complete if len(self.fleet.detectors) == 1 else complete & (np.tile(self.detector_of, len(ends)) == k)
@@ -182,24 +192,13 @@ class _Strip:
                 scores[chosen] = detector.anomaly_score(rows[chosen])
         return scores.reshape(len(ends), self.n)
 
-    def _features(self, grid: Matrix, ends: Ints) -> Floats:
-        """What the detector sees, shape (r, n_series, n_features)."""
-        if self.windows is None:
-            features = grid[ends].reshape(len(ends), self.n, self.channels)
-        else:
-            features = _raw(self.windows, grid, ends, self.n)
-            flat = features.reshape(len(ends), -1)
-            flat -= self.away
-            flat /= self.unit
-        return features if self.kept is None else np.ascontiguousarray(features[:, :, self.kept])
-
-
-def _complete(rows: Matrix) -> Mask:
-    """Which rows miss nothing: column by column, since the rows are short."""
-    missing = np.isnan(rows[:, 0])
-    for column in rows.T[1:]:
-        missing |= np.isnan(column)
-    return np.logical_not(missing, dtype=bool)
+    def _features(self, grid: Matrix, ends: Ints) -> tuple[Floats, Mask]:
+        """What the detector sees, shape (r, n_series, n_features), and which of these rows miss nothing, shape (r * n_series,)."""
+        windows = self.windows
+        features = grid[ends].reshape(len(ends), self.n, self.channels) if windows is None else _raw(windows, grid, ends, self.n)
+        if self.kept is not None:
+            features = np.ascontiguousarray(features[:, :, self.kept])
+        return features, scale_in_place(features, self.away, self.unit)
 
 
 def _feature_parts(fleet: Fleet) -> tuple[WindowMatrix | None, Ints | None]:
