@@ -114,6 +114,7 @@ def told(what: str, found: dict[str, list[tuple[float, float]]], names: list[str
 def condensing(quick: bool) -> None:
     """How much of a cleaned LOF is left with fewer points; a cascade; a LOF of random points beside it."""
     found: dict[str, list[tuple[float, ...]]] = defaultdict(list)
+    tops = []
     for table in tables(quick, n_train=3000, n_test=4000):
         whole = cleaned(Density.of(table.train, K))
         before = whole.anomaly_score(table.test)
@@ -133,6 +134,8 @@ def condensing(quick: bool) -> None:
         found["cascade: filter of 3 or 5 % of the points"].append(
             agreement(table, before, quick_one.anomaly_score(table.test), quick_one.work(table.test))
         )
+        top = quick_one.top(table.test)
+        tops.append((float((before[top.rows] >= np.sort(before)[-len(top.rows)]).mean()), top.work))
     print(
         "\ncleaned LOF with fewer reference points, against itself with all: share of the top 1 % and 5 % that stay, change of AP, distances"
     )
@@ -142,6 +145,11 @@ def condensing(quick: bool) -> None:
         print(
             f"{name:<40}{top.mean():>8.2f}{top.min():>8.2f}{more.mean():>8.2f}{rho.mean():>8.3f}{change.mean():>+9.3f}{work.mean():>8.1%}"
         )
+    kept, work = np.array(tops).T
+    print(
+        f"top 1 % of the rows as a batch (`Cascade.top`): {kept.mean():.3f} of them found, worst {kept.min():.2f}, all on {(kept == 1).sum()} of {len(kept)} "
+        f"sets; {work.mean():.1%} of the distances, median {np.median(work):.1%}, most {work.max():.1%}"
+    )
 
 
 def agreement(table: Table, before: np.ndarray, after: np.ndarray, work: float) -> tuple[float, ...]:

@@ -182,6 +182,33 @@ def test_the_cascade_keeps_every_alarm_with_a_fraction_of_the_distances():
     assert CASCADE.work(NORMAL[:1200]) <= 0.2
 
 
+@pytest.mark.parametrize("drift", [0.0, 1.5])
+@pytest.mark.parametrize("share", [0.002, 0.01, 0.05])
+def test_the_top_of_a_batch_is_found_with_a_fraction_of_the_distances_also_where_it_drifted(drift, share):
+    rows = np.random.default_rng(3).normal(size=(2000, WHOLE.n_features)) + drift
+    exact = WHOLE.anomaly_score(rows)
+    top = CASCADE.top(rows, share)
+    assert len(top.rows) == round(share * 2000)
+    assert np.isin(np.argsort(-exact)[: len(top.rows)], top.rows).mean() >= 0.95
+    np.testing.assert_array_equal(top.scores, exact[top.rows])
+    assert (np.diff(top.scores) <= 0).all()
+    assert top.work <= 0.05 + 16 * share
+    assert CASCADE.work(rows) > (0.9 if drift else 0.1)  # the fixed level computes nearly all of a batch that drifted
+
+
+def test_the_top_of_all_rows_is_their_order_and_ties_go_by_position():
+    rows = np.random.default_rng(4).normal(size=(60, WHOLE.n_features))[[*range(60), *range(60)]]
+    top = CASCADE.top(rows, share=1.0)
+    np.testing.assert_array_equal(top.rows, np.argsort(-WHOLE.anomaly_score(rows), kind="stable"))
+
+
+def test_the_top_of_one_row_and_of_none():
+    assert CASCADE.top(np.zeros((1, WHOLE.n_features))).rows.tolist() == [0]
+    assert len(CASCADE.top(np.empty((0, WHOLE.n_features))).rows) == 0
+    with pytest.raises(BadParameter, match="share is 0"):
+        CASCADE.top(np.zeros((1, WHOLE.n_features)), share=0)
+
+
 def test_rows_below_suspicion_stay_below_the_ceiling():
     quiet = CASCADE.filter.anomaly_score(HELD) <= CASCADE.level
 
