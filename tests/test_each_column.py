@@ -25,10 +25,10 @@ def test_the_score_is_the_mean_of_calibrated_distances_of_each_column():
     tails = []
     for first in (0, 2, 4):
         own = slice(first, first + 2)
-        tail = Tail.of(SubspaceDistance().fit(ROWS[:280, own]).decision_function(ROWS[280:, own]))
-        tails.append(tail.u(SubspaceDistance().fit(ROWS[:, own]).decision_function(new[:, own])))
+        tail = Tail.of(SubspaceDistance().fit(ROWS[:280, own]).anomaly_score(ROWS[280:, own]))
+        tails.append(tail.u(SubspaceDistance().fit(ROWS[:, own]).anomaly_score(new[:, own])))
 
-    np.testing.assert_allclose(detector.decision_function(new), np.mean(tails, axis=0), rtol=1e-12)
+    np.testing.assert_allclose(detector.anomaly_score(new), np.mean(tails, axis=0), rtol=1e-12)
 
 
 def test_noise_of_many_columns_does_not_drown_a_fault_in_one():
@@ -37,7 +37,7 @@ def test_noise_of_many_columns_does_not_drown_a_fault_in_one():
     later = RNG.normal(size=(300, 30)) * np.where(np.arange(30) == 7, 0.02, 1.0)
     later[200, 7] = 0.2
 
-    assert int(np.argmax(EachColumn(1).fit(rows).decision_function(later))) == 200
+    assert int(np.argmax(EachColumn(1).fit(rows).anomaly_score(later))) == 200
 
 
 def test_a_pipeline_with_it_is_saved_and_scores_alike_row_by_row(tmp_path):
@@ -54,7 +54,7 @@ def test_a_pipeline_with_it_is_saved_and_scores_alike_row_by_row(tmp_path):
 
 
 def test_few_rows_are_calibrated_on_themselves():
-    assert np.isfinite(EachColumn(1).fit(ROWS[:20]).decision_function(ROWS)).all()
+    assert np.isfinite(EachColumn(1).fit(ROWS[:20]).anomaly_score(ROWS)).all()
 
 
 def test_nonsense_is_refused():

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from reference import grow as textbook
 from sklearn.base import clone
 from sklearn.ensemble import IsolationForest
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
 
 import tsprune as tsp
@@ -114,7 +115,7 @@ def test_over_seeds_the_forest_is_statistically_the_library_s(fact):
 
 def test_the_order_of_rows_is_as_close_to_the_library_s_as_that_of_another_seed():
     one, other = (to_forest(IsolationForest(n_estimators=500, random_state=seed).fit(X)).anomaly_score(X) for seed in (0, 1))
-    ours = GrownForest(500, random_state=0).fit(X).decision_function(X)
+    ours = GrownForest(500, random_state=0).fit(X).anomaly_score(X)
 
     assert spearman(one, ours) > spearman(one, other) - 0.005
 
@@ -143,7 +144,7 @@ def test_every_row_of_a_tree_is_in_one_of_its_leaves():
 def test_rows_that_hardly_differ_score_as_in_the_library(rows):
     ours, theirs = GrownForest(random_state=0).fit(rows), IsolationForest(random_state=0).fit(rows)
 
-    np.testing.assert_allclose(ours.decision_function(rows), -theirs.score_samples(rows), atol=1e-12)
+    np.testing.assert_allclose(ours.anomaly_score(rows), -theirs.score_samples(rows), atol=1e-12)
 
 
 def test_the_same_seed_is_the_same_forest_and_another_one_is_not():
@@ -167,6 +168,15 @@ def test_it_is_pruned_saved_and_loaded_like_any_forest(tmp_path):
     model.save(tmp_path / "model.tsp")
 
     np.testing.assert_array_equal(tsp.load(tmp_path / "model.tsp").anomaly_score(X), model.anomaly_score(X))
+
+
+def test_it_scores_what_is_fitted_and_pruned_gives_the_library_s_labels():
+    with pytest.raises(NotFittedError):
+        GrownForest().anomaly_score(X)
+    whole = tsp.Pruned(GrownForest(random_state=3), keep=1.0).fit(X)
+
+    np.testing.assert_array_equal(whole.score_samples(X), -GrownForest(random_state=3).fit(X).anomaly_score(X))
+    assert set(whole.predict(X)) == {-1, 1}
 
 
 def test_arguments_outside_their_range_are_refused():

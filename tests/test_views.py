@@ -118,7 +118,7 @@ def test_a_residual_is_what_few_components_leave_over():
     flat = np.column_stack([X[:, 0], X[:, 0] * 2, X[:, 0] * -1])
     detector = SubspaceDistance("residual", explained=0.9).fit(flat)
 
-    on_line, off_line = detector.decision_function(np.array([[3.0, 6.0, -3.0], [3.0, -6.0, 3.0]]))
+    on_line, off_line = detector.anomaly_score(np.array([[3.0, 6.0, -3.0], [3.0, -6.0, 3.0]]))
 
     assert on_line < 1e-6 < off_line
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-from sklearn.base import BaseEstimator, OutlierMixin
-
-from tsprune.detect.standard import rows_of
+from tsprune.detect.standard import OwnDetector, rows_of
 from tsprune.detect.subspace import SubspaceDistance
 from tsprune.errors import BadParameter
 from tsprune.model.blend import Blend, Tail
@@ -19,7 +16,7 @@ if TYPE_CHECKING:
     from tsprune.model.part import Part
 
 
-class EachColumn(OutlierMixin, BaseEstimator):
+class EachColumn(OwnDetector):
     """The mean, over columns, of how unlikely the features of each are: Mahalanobis's distance, calibrated to a tail probability.
 
     Parameters
@@ -37,7 +34,7 @@ class EachColumn(OutlierMixin, BaseEstimator):
     >>> import numpy as np
     >>> from tsprune.detect.columns import EachColumn
     >>> X = np.random.default_rng(0).normal(size=(500, 4))
-    >>> EachColumn(2).fit(X).decision_function(np.array([[0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 9.0, 0.0]])).round(1)
+    >>> EachColumn(2).fit(X).anomaly_score(np.array([[0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 9.0, 0.0]])).round(1)
     array([ 0. , 11.9])
     """
 
@@ -61,7 +58,3 @@ class EachColumn(OutlierMixin, BaseEstimator):
         self.n_features_in_ = rows.shape[1]
         self.part_ = Blend.of(rows.shape[1], chains)
         return self
-
-    def decision_function(self, X: Any) -> Any:
-        """How unlikely each row is; higher = more anomalous."""
-        return self.part_.anomaly_score(np.asarray(X, dtype=np.float64))

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted
 
+from tsprune.detect.standard import OwnDetector
 from tsprune.kernels.forest import average_path_length
 from tsprune.kernels.forest_grow import Grown, grow
 from tsprune.model.forest import Forest
@@ -21,11 +20,11 @@ if TYPE_CHECKING:
 DRAWN = 256
 
 
-class GrownForest(OutlierMixin, BaseEstimator):
+class GrownForest(OwnDetector):
     """An isolation forest with the statistics of scikit-learn's (depths, sizes, scores), not its random numbers.
 
     Whole levels of all trees are grown at a time by numpy, or node by node by numba where it is loaded: the same forest for the same
-    seed in either way.
+    seed in either way.  `anomaly_score` is scikit-learn's `score_samples` with the sign turned.
 
     Parameters
     ----------
@@ -43,7 +42,7 @@ class GrownForest(OutlierMixin, BaseEstimator):
     >>> import numpy as np
     >>> from tsprune.detect import GrownForest
     >>> X = np.random.default_rng(0).normal(size=(500, 2))
-    >>> far, near = GrownForest(random_state=0).fit(X).decision_function(np.array([[6.0, 6.0], [0.0, 0.0]]))
+    >>> far, near = GrownForest(random_state=0).fit(X).anomaly_score(np.array([[6.0, 6.0], [0.0, 0.0]]))
     >>> bool(far > near + 0.3)
     True
     """
@@ -59,11 +58,6 @@ class GrownForest(OutlierMixin, BaseEstimator):
         self.part_ = growing.more(check_count(n_estimators=self.n_estimators))
         self.n_features_in_ = self.part_.n_features
         return self
-
-    def decision_function(self, X: Any) -> Any:
-        """How soon each row is isolated, as scikit-learn's `score_samples` with the sign turned; higher = more anomalous."""
-        check_is_fitted(self, "part_")
-        return self.part_.anomaly_score(X)
 
 
 class GrowingOurs:

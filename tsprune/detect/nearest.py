@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any, Literal, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, OutlierMixin
 
-from tsprune.detect.standard import rows_of, standard
+from tsprune.detect.standard import OwnDetector, rows_of, standard
 from tsprune.kernels.means import means
 from tsprune.model.nearest import CLIP, Nearest
 from tsprune.params import check_choice, check_count
@@ -16,7 +15,7 @@ from tsprune.params import check_choice, check_count
 CLUSTERED = 1_000
 
 
-class NearestRows(OutlierMixin, BaseEstimator):
+class NearestRows(OwnDetector):
     """Distance to the k-th nearest of at most `n_references` training rows, on standardised columns.
 
     The strongest member of a blend of views, and the strongest simple detector on point statistics.
@@ -40,7 +39,7 @@ class NearestRows(OutlierMixin, BaseEstimator):
     >>> import numpy as np
     >>> from tsprune.detect import NearestRows
     >>> X = np.random.default_rng(0).normal(size=(500, 2))
-    >>> far, near = NearestRows(random_state=0).fit(X).decision_function(np.array([[6.0, 6.0], [0.0, 0.0]]))
+    >>> far, near = NearestRows(random_state=0).fit(X).anomaly_score(np.array([[6.0, 6.0], [0.0, 0.0]]))
     >>> bool(far > 20 * near)
     True
     """
@@ -72,7 +71,3 @@ class NearestRows(OutlierMixin, BaseEstimator):
         self.n_features_in_ = rows.shape[1]
         self.part_ = Nearest.of(points, centre, scale, min(check_count(n_neighbors=self.n_neighbors), len(points)))
         return self
-
-    def decision_function(self, X: Any) -> Any:
-        """The distance of each row; higher = more anomalous."""
-        return self.part_.anomaly_score(X)

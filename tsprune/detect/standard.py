@@ -1,11 +1,13 @@
-"""What detectors of our own share: rows as an array, and a scale for each column."""
+"""What detectors of our own share: their score, rows as an array, and a scale for each column."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted
 
 from tsprune.errors import NotPrunable
 
@@ -14,6 +16,20 @@ if TYPE_CHECKING:
 
 #: A column whose spread is below this share of its level is constant.
 CONSTANT = 1e-9
+
+
+class OwnDetector(BaseEstimator):
+    """A detector of our own: `fit` leaves in `part_` what a model keeps of it.
+
+    It scores, and sets no threshold: a `Pipeline` does, or `Pruned`, which has scikit-learn's `predict` and signs.
+    """
+
+    part_: Any
+
+    def anomaly_score(self, X: Any) -> Any:
+        """Score complete rows X, shape (n, d); higher = more anomalous."""
+        check_is_fitted(self, "part_")
+        return self.part_.anomaly_score(np.asarray(X, dtype=np.float64))
 
 
 def rows_of(X: Any) -> Matrix:

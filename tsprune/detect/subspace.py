@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, OutlierMixin
 
-from tsprune.detect.standard import rows_of, standard
+from tsprune.detect.standard import OwnDetector, rows_of, standard
 from tsprune.model.subspace import CLIP, Subspace
 from tsprune.params import check_choice, check_share
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 RIDGE = 0.01
 
 
-class SubspaceDistance(OutlierMixin, BaseEstimator):
+class SubspaceDistance(OwnDetector):
     """Squared distance from the mean along principal components.
 
     Parameters
@@ -38,7 +37,7 @@ class SubspaceDistance(OutlierMixin, BaseEstimator):
     >>> import numpy as np
     >>> from tsprune.detect import SubspaceDistance
     >>> X = np.random.default_rng(0).normal(size=(500, 2)) * [1.0, 10.0]
-    >>> one, other = SubspaceDistance().fit(X).decision_function(np.array([[5.0, 0.0], [0.0, 5.0]]))
+    >>> one, other = SubspaceDistance().fit(X).anomaly_score(np.array([[5.0, 0.0], [0.0, 5.0]]))
     >>> bool(one > 20 * other)
     True
     """
@@ -72,7 +71,3 @@ class SubspaceDistance(OutlierMixin, BaseEstimator):
         weights = np.ones(len(variances))
         weights[max(1, len(variances) - n_left_out) :] = 0.0  # one component stays: an error of nothing is none
         return weights
-
-    def decision_function(self, X: Any) -> Any:
-        """The squared distance of each row; higher = more anomalous."""
-        return self.part_.anomaly_score(X)
