@@ -161,10 +161,23 @@ def test_some_series_get_the_scores_they_get_among_all(model):
 
 def test_long_histories_are_scored_in_stretches(model, monkeypatch):
     whole = tsp.panel.score(model, WIDE)
-    monkeypatch.setattr("tsprune.model.cohort.ROWS", 40)
+    monkeypatch.setattr("tsprune.model.cohort.VALUES", 120)
     monkeypatch.setattr("tsprune.model.cohort.WINDOWS", 64)
     monkeypatch.setattr("tsprune.model.cohort.LEAST", 3)
     assert_frame_equal(tsp.panel.score(tsp.panel.fit(WIDE, PLAIN, clusters=1), WIDE), whole)
+
+
+def test_wide_windows_take_no_more_memory_at_a_time():
+    import tracemalloc
+
+    frame = wide_fleet(n_series=64, n=1500)
+    model = tsp.panel.fit(frame, tsp.Pipeline([tsp.Windows(128, "raw"), IsolationForest(n_estimators=5, random_state=0)]), clusters=1)
+    tsp.panel.score(model, frame)
+    tracemalloc.start()
+    tsp.panel.score(model, frame)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 64e6  # all windows are 98 MB
 
 
 def test_threads_change_nothing(rich):

@@ -151,7 +151,7 @@ def signed(content: bytes, change) -> bytes:
     index = json.loads(content[20 : 20 + length])
     change(index)
     told = json.dumps(index).encode()
-    head = struct.pack("<8sIQ", store.MAGIC, number, len(told)) + told
+    head = struct.pack("<8sIQ", file.FLEET_MAGIC, number, len(told)) + told
     return head + hashlib.sha256(head).digest() + content[20 + length + 32 :]
 
 
@@ -174,6 +174,15 @@ def signed(content: bytes, change) -> bytes:
 def test_an_index_that_makes_no_sense_is_refused(content, change, tmp_path):
     with pytest.raises(BadModelFile):
         read(signed(content, change), tmp_path)
+
+
+def test_a_fleet_read_as_a_model_and_a_model_read_as_a_fleet_say_who_reads_them(model, tmp_path):
+    model.save(tmp_path / "fleet.tspf")
+    model.model(WIDE.columns[0]).save(tmp_path / "one.tsp")
+    with pytest.raises(BadModelFile, match=r"a fleet: load it with tsp\.panel\.load"):
+        tsp.load(tmp_path / "fleet.tspf")
+    with pytest.raises(BadModelFile, match=r"a single model: load it with tsp\.load"):
+        tsp.panel.load(tmp_path / "one.tsp")
 
 
 def test_any_damage_is_seen(content, tmp_path):

@@ -205,8 +205,10 @@ def test_the_top_of_all_rows_is_their_order_and_ties_go_by_position():
 def test_the_top_of_one_row_and_of_none():
     assert CASCADE.top(np.zeros((1, WHOLE.n_features))).rows.tolist() == [0]
     assert len(CASCADE.top(np.empty((0, WHOLE.n_features))).rows) == 0
-    with pytest.raises(BadParameter, match="share is 0"):
+    with pytest.raises(BadParameter, match=r"share is 0.*give 0\.01"):
         CASCADE.top(np.zeros((1, WHOLE.n_features)), share=0)
+    with pytest.raises(BadParameter, match="miss a value"):
+        CASCADE.top(np.full((1, WHOLE.n_features), np.nan))
 
 
 def test_rows_below_suspicion_stay_below_the_ceiling():

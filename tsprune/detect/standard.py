@@ -21,7 +21,8 @@ CONSTANT = 1e-9
 class OwnDetector(BaseEstimator):
     """A detector of our own: `fit` leaves in `part_` what a model keeps of it.
 
-    It scores, and sets no threshold: a `Pipeline` does, or `Pruned`, which has scikit-learn's `predict` and signs.
+    It scores, and sets no threshold: a `Pipeline` does.  For scikit-learn's `predict`, signs and pipelines wrap it in
+    `Pruned(detector, keep=1.0)`.
     """
 
     part_: Any

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
-from tsprune.errors import BadModelFile
+from tsprune.errors import BadModelFile, BadParameter
 from tsprune.model.density import Density
 from tsprune.model.part import Part, Spec, complete_rows, read
 from tsprune.params import check_share
@@ -27,7 +27,7 @@ FIRST, NEXT, CALM = 5.0, 2.5, 2
 
 
 class Top(NamedTuple):
-    """The most anomalous rows of a batch: positions from the top on, their exact scores, and the share of all distances computed."""
+    """The rows found: positions from the top on, their exact scores, and the distances computed as a share of those of all rows."""
 
     rows: Ints
     scores: Floats
@@ -90,18 +90,19 @@ class Cascade(Part):
         return len(self.chosen) / self.n_parts + float(suspicious.mean())
 
     def top(self, X: ArrayLike, share: float = 0.01) -> Top:
-        """Most anomalous rows of a batch by the whole detector, found at a fraction of its distances.
+        """Find nearly all of the most anomalous rows of a batch, with the exact scores of the whole detector.
 
         The filter says in which order rows are computed in full; it ends where twice in a row none of the next ones came among the
-        top.  `level` has no part in it, so a batch that drifted costs no more.  What is on top depends on the batch: this ranks a
-        record, as an analyst does, and is no score for alarms.
+        top.  A row that the filter ranks low can be missed.  `level` has no part in it, so it works as well where the batch has
+        drifted.  What is on top depends on the batch: this ranks a record, as an analyst does, and is no score for alarms.
 
         Parameters
         ----------
         X : array_like, shape (n_samples, n_features)
             Complete rows.
         share : float
-            How many rows are asked for: max(1, round(share * n_samples)).
+            How many rows are asked for: max(1, round(share * n_samples)).  Ten times as many are computed at the least; from a
+            tenth on that is all of them.
 
         Examples
         --------
@@ -115,8 +116,10 @@ class Cascade(Part):
         >>> bool((top.rows == np.argsort(-whole.anomaly_score(X))[:10]).all()), top.work < 0.2
         (True, True)
         """
-        check_share(share=share)
+        check_share("For the top hundredth, give 0.01.", share=share)
         rows = complete_rows(X, self.n_features)
+        if np.isnan(rows).any():
+            raise BadParameter("X has rows that miss a value, which have no rank; give complete ones.")
         n_top = min(len(rows), max(1, round(share * len(rows))))
         order = np.argsort(-self.filter.anomaly_score(rows), kind="stable")
         best, scores = order[:0], np.empty(0)

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 #: Series that go through the stages together, at most and at least; and which share of those left a piece takes, so that threads
 #: end at about the same time.
 MOST, LEAST, SHARE = 256, 64, 4
-#: Windows that go through the detector together: each call costs a turn at the interpreter, which threads share.
+#: Windows that go through the detector together at the most: each call costs a turn at the interpreter, which threads share.
 WINDOWS = 1 << 16
+#: Values that go through the stages, and features through the detector, at a time: what bounds the memory.
+VALUES = 1 << 20
 #: Up to so many new rows, so many series go together: the detector is fast on many windows only.
 FEW, WIDE = 32, 1 << 14
-#: Rows that go through the stages at a time.
-ROWS = 1 << 13
 
 
 def form(member: Member) -> Hashable:
@@ -138,11 +138,12 @@ class _Strip:
         self.scale = np.concatenate([member.scale for member in members])
         self.detector_of = np.array([member.detector for member in members])
         self.windows, self.kept = _feature_parts(fleet)
-        whole = slice(None) if self.kept is None else self.kept
+        self.width = self.channels if self.windows is None else self.windows.n_out
         if self.windows is None:
-            self.away, self.unit = np.zeros(self.channels)[whole], np.ones(self.channels)[whole]
+            centre, scale = np.zeros(self.width), np.ones(self.width)
         else:
-            self.away, self.unit = self.windows.centre[whole], self.windows.scale[whole]
+            centre, scale = self.windows.centre, self.windows.scale
+        self.away, self.unit = (centre, scale) if self.kept is None else (centre[self.kept], scale[self.kept])
 
     def signal(self, values: Matrix, slots: Slots, phases: Phases) -> Matrix:
         """Centred and scaled channels, shape (n, n_series * channels)."""
@@ -156,7 +157,7 @@ class _Strip:
     def anomaly_score(self, values: Matrix, slots: Slots, lookback: int, skip: int) -> Matrix:
         """Scores of the rows after `skip`, a stretch at a time: bounds the memory, and changes no bit."""
         scores = np.empty((len(values) - skip, self.n))
-        size = max(ROWS, 2 * lookback)
+        size = max(VALUES // self.n, 2 * lookback)
         for start in range(skip, len(values), size):
             stop = min(start + size, len(values))
             begin = int(np.searchsorted(slots.absolute, slots.absolute[start] - lookback)) if start else 0
@@ -172,7 +173,7 @@ class _Strip:
         grid = np.full((int(at[-1]) + 1, channels.shape[1]), np.nan) if reach else channels
         if reach:
             grid[at] = channels
-        step = max(1, WINDOWS // self.n)
+        step = max(1, min(WINDOWS, VALUES // self.width) // self.n)
         for low in range(skip, len(values), step):
             ends = at[low : low + step]
             first = int(ends[0]) - reach

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from tsprune.types import AnyArray
 
-MAGIC = b"tsprune\n"
+MAGIC, FLEET_MAGIC = b"tsprune\n", b"tspfleet"
 _HEAD = struct.Struct("<8sIQ")
 _SEAL = 32  # bytes of a SHA-256
 #: Bytes of a header at the most; that of a chain of eight stages has 2,000, and a name of a column adds its own length and 3.
@@ -143,7 +143,8 @@ def read(path: str | os.PathLike[str]) -> Part:
 
 def _header(content: bytes) -> tuple[dict[str, Any], int]:
     if len(content) < _HEAD.size + _SEAL or content[: len(MAGIC)] != MAGIC:
-        raise BadModelFile("this is not a tsprune model file.")
+        is_fleet = content[: len(FLEET_MAGIC)] == FLEET_MAGIC
+        raise BadModelFile("this is a fleet: load it with tsp.panel.load." if is_fleet else "this is not a tsprune model file.")
     _, number, length = _HEAD.unpack_from(content)
     if number != FORMAT:
         raise BadModelFile(f"the file has format {number}; this version reads format {FORMAT}. Load it with the version that wrote it.")

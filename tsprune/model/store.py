@@ -31,7 +31,6 @@ from tsprune.model.roster import Roster
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-MAGIC = b"tspfleet"
 _HEAD = struct.Struct("<8sIQ")
 _SEAL = 32
 #: Hexadecimal digits of a record's checksum that the index keeps: which record it is; damage is seen by its own seal.
@@ -44,7 +43,7 @@ def write(fleet: Fleet, members: Mapping[str, Member], path: str | os.PathLike[s
     records = [file.to_bytes(fleet), *(file.to_bytes(members[name]) for name in names)]
     index = {"names": names, "sizes": [len(record) for record in records], "seals": [_seal(record) for record in records]}
     told = json.dumps(index, separators=(",", ":")).encode()
-    head = _HEAD.pack(MAGIC, FORMAT, len(told)) + told
+    head = _HEAD.pack(file.FLEET_MAGIC, FORMAT, len(told)) + told
     file.put(path, [head + hashlib.sha256(head).digest(), *records])
 
 
@@ -106,8 +105,9 @@ def _index(source: BinaryIO) -> tuple[dict[str, Any], int]:
     """The index, and where the records begin."""
     total = os.fstat(source.fileno()).st_size
     head = source.read(_HEAD.size)
-    if len(head) < _HEAD.size or head[: len(MAGIC)] != MAGIC:
-        raise BadModelFile("this is not a tsprune fleet file.")
+    if len(head) < _HEAD.size or head[: len(file.FLEET_MAGIC)] != file.FLEET_MAGIC:
+        is_model = head[: len(file.MAGIC)] == file.MAGIC
+        raise BadModelFile("this is a single model: load it with tsp.load." if is_model else "this is not a tsprune fleet file.")
     _, number, length = _HEAD.unpack(head)
     if number != FORMAT:
         raise BadModelFile(f"the file has format {number}; this version reads format {FORMAT}. Load it with the version that wrote it.")
