@@ -144,20 +144,23 @@ def threads(model: tsp.panel.PanelModel, quick: bool) -> None:
     before = seconds(lambda: model.score_rows(rows, None, lambda some: jobs.append(len(some)) or []), 3)
     whole = seconds(lambda: model.score_rows(rows), 3)
     with ThreadPoolExecutor(2) as pool:
+
+        def shared(some: list[Callable[[], object]]) -> list[object]:
+            return list(pool.map(_call, some))
+
         _arithmetic(2)
         ratios = np.array(
             [
                 (
                     _wall(lambda: [_arithmetic(10**8) for _ in range(2)]) / _wall(lambda: list(pool.map(_arithmetic, [10**8] * 2))),
-                    _wall(lambda: model.score_rows(rows))
-                    / _wall(lambda: model.score_rows(rows, None, lambda some: list(pool.map(_call, some)))),
+                    _wall(lambda: model.score_rows(rows)) / _wall(lambda: model.score_rows(rows, None, shared)),
                 )
                 for _ in range(3 if quick else 21)
             ]
         )
         faults = [
             _faults(lambda: model.score_rows(rows)),
-            _faults(lambda: model.score_rows(rows, None, lambda some: list(pool.map(_call, some)))),
+            _faults(lambda: model.score_rows(rows, None, shared)),
         ]
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     (free, ours), (_, best) = np.median(ratios, axis=0), ratios.max(axis=0)

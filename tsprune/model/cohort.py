@@ -91,39 +91,37 @@ class Cohort:
 
     def strips(self, values: Matrix, slots: Slots, skip: int = 0) -> list[tuple[int, int, Callable[[], Matrix]]]:
         """The work in pieces that threads can share: first and last series, and what gives their scores."""
-        cuts = self._cuts(len(values) - skip)
 
         def work(strip: _Strip, low: int, high: int) -> Callable[[], Matrix]:
             return lambda: strip.anomaly_score(values[:, low:high], slots, self.lookback, skip)
 
-        return [(low, high, work(strip, low, high)) for strip, (low, high) in zip(self._strips(cuts), pairwise(cuts), strict=True)]
+        return [(low, high, work(strip, low, high)) for low, high, strip in self._strips(len(values) - skip)]
 
     def channel_values(self, values: Matrix, slots: Slots) -> Floats:
         """What comes out of the signal stages, centred and scaled: shape (n, n_series, channels)."""
         phases = Phases(slots)
-        cuts = self._cuts(len(values))
-        pieces = [
-            strip.signal(values[:, low:high], slots, phases) for strip, (low, high) in zip(self._strips(cuts), pairwise(cuts), strict=True)
-        ]
+        pieces = [strip.signal(values[:, low:high], slots, phases) for low, high, strip in self._strips(len(values))]
         return np.concatenate(pieces, axis=1).reshape(len(values), -1, self.channels)
 
-    def _cuts(self, n_rows: int) -> tuple[int, ...]:
-        """Where the pieces of the work begin and end: large ones first."""
-        cuts, n = [0], len(self.members)
-        while cuts[-1] < n:
-            left = n - cuts[-1]
-            cuts.append(cuts[-1] + min(left, max(LEAST, min(MOST, left // SHARE)) if n_rows > FEW else WIDE))
-        return tuple(cuts)
-
-    def _strips(self, cuts: tuple[int, ...]) -> list[_Strip]:
-        """The members between the cuts, with their parts joined; kept for the next call."""
-        if cuts not in self._joined:
-            self._joined[cuts] = [_Strip(self.fleet, self.members[low:high]) for low, high in pairwise(cuts)]
-        return self._joined[cuts]
+    def _strips(self, n_rows: int) -> list[tuple[int, int, _Strip]]:
+        """First and last members of each piece, and their parts joined; kept for the next call with as few rows, or as many."""
+        few = n_rows <= FEW
+        if few not in self._joined:
+            cuts = pairwise(_cuts(len(self.members), few))
+            self._joined[few] = [(low, high, _Strip(self.fleet, self.members[low:high])) for low, high in cuts]
+        return self._joined[few]
 
     @cached_property
-    def _joined(self) -> dict[tuple[int, ...], list[_Strip]]:
+    def _joined(self) -> dict[bool, list[tuple[int, int, _Strip]]]:
         return {}
+
+
+def _cuts(n: int, few: bool) -> list[int]:
+    """Where the pieces of `n` series begin and end: large ones first."""
+    cuts = [0]
+    while left := n - cuts[-1]:
+        cuts.append(cuts[-1] + min(left, WIDE if few else max(LEAST, min(MOST, left // SHARE))))
+    return cuts
 
 
 class _Strip:
